@@ -17,8 +17,17 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Spares requests for tags that lead to referrers. */
+export interface ListedTags {
+  /**
+   * All tags that the repository has just listed. A registry without the referrers API keeps
+   * referrers in tags, so it is not asked for a digest tag that it did not list.
+   */
+  readonly listed?: ReadonlySet<string> | undefined;
+}
+
 /** Options of a name that is resolved. */
-export interface ResolveOptions extends CallOptions {
+export interface ResolveOptions extends CallOptions, ListedTags {
   /**
    * Resolves to the index where a place that carries one image of it would resolve to that image.
    */
@@ -131,7 +140,7 @@ export interface TagLister {
 }
 
 /** Options of a list of referrers. */
-export interface ReferrerOptions extends CallOptions {
+export interface ReferrerOptions extends CallOptions, ListedTags {
   /** Lists only referrers of this type. */
   readonly artifactType?: string | undefined;
   /** Throws where the list breaks off. Without it such a list ends early, with a warning. */

@@ -1,6 +1,6 @@
 import { LimitExceededError } from '../bytes.ts';
 import { formatCount } from '../format.ts';
-import { discard } from '../http/body.ts';
+import { readStart } from '../http/body.ts';
 import { LIMITS } from '../limits.ts';
 import { InvalidManifestError, parseDescriptor, type Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -10,8 +10,10 @@ import type { CallOptions, ReferrerOptions } from '../store.ts';
 import type { RegistryResponse } from './connection.ts';
 import { isResponseError } from './errors.ts';
 import { listPages } from './lists.ts';
+import { parseProblems } from './problems.ts';
+import { askReferrersSupport, type ReferrersSupport } from './referrers-support.ts';
 import { fetchManifest } from './manifests.ts';
-import { readReferrersIndex } from './referrers-index.ts';
+import { readReferrersIndex, referrersTag } from './referrers-index.ts';
 import { display, scopesToRead, type RemoteRepository } from './remote-repository.ts';
 
 /** A registry without the referrers API, whose tag is read instead. Never reaches callers. */
@@ -100,15 +102,35 @@ async function* referrersOf(
   } catch (error) {
     // Only the first response throws this, so nothing was yielded yet.
     if (!(error instanceof NoReferrersApi)) throw error;
+    if (options.listed?.has(referrersTag(target.digest)) === false) return;
     const index = await readReferrersIndex(repository, target.digest, options);
     yield* index?.entries.map(parseEntry) ?? [];
   }
 }
 
-function referrersByApi(
+/** @throws {NoReferrersApi} before the first item, at the expense of no request if that is known. */
+async function* referrersByApi(
+  repository: RemoteRepository,
+  subject: Digest,
+  options: ReferrerOptions,
+): AsyncGenerator<Descriptor> {
+  const asked = await askReferrersSupport(repository, options.signal);
+  if (asked.support === 'absent') throw new NoReferrersApi();
+  const found = asked.support === undefined ? asked.found : (): void => {};
+  try {
+    // Not yield*, which wraps each item in two more promises.
+    for await (const item of pagesOfApi(repository, subject, options, found)) yield item;
+  } finally {
+    // The first response has called it, unless there was none.
+    found('unclear');
+  }
+}
+
+function pagesOfApi(
   repository: RemoteRepository,
   subject: Digest,
   { artifactType, whole, signal }: ReferrerOptions,
+  found: (support: ReferrersSupport) => void,
 ): AsyncIterable<Descriptor> {
   const { connection, name } = repository;
   const query =
@@ -121,7 +143,7 @@ function referrersByApi(
     // ghcr.io redirects to a web page of github.com.
     redirects: 'none',
     action: `Cannot list the referrers of ${display(repository, subject)}`,
-    checkFirst: requireApi,
+    checkFirst: (response) => requireApi(response, found),
     member: 'manifests',
     parse: parseEntry,
     keyOf: ({ digest }) => digest,
@@ -139,12 +161,17 @@ function parseEntry(entry: unknown, index: number): Descriptor | undefined {
   }
 }
 
-async function requireApi(response: RegistryResponse): Promise<void> {
+async function requireApi(
+  response: RegistryResponse,
+  found: (support: ReferrersSupport) => void,
+): Promise<void> {
   const { status } = response;
   const isIndex = essence(response.headers.get('content-type') ?? '') === MEDIA_TYPE.ociIndex;
-  const isAbsent =
-    API_ABSENT.has(status) || (status >= 300 && status < 400) || (status === 200 && !isIndex);
+  if (status === 200 && isIndex) return found('present');
+  const isAbsent = API_ABSENT.has(status) || (status >= 300 && status < 400) || status === 200;
   if (!isAbsent) return;
-  await discard(response);
+  const problems = parseProblems(Buffer.from(await readStart(response)).toString('utf8'));
+  // A registry may lack this subject, or the repository, and have the API.
+  found(problems.some(({ code }) => code !== undefined) ? 'unclear' : 'absent');
   throw new NoReferrersApi();
 }

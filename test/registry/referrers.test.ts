@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
+import { deferred } from '../../src/concurrency/deferred.ts';
 import type { HttpRequest } from '../../src/http/message.ts';
 import { toDescriptorJson, type Descriptor } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
@@ -96,6 +97,62 @@ describe('listReferrers()', () => {
       ['HEAD', byTag],
       ['GET', byTag],
     ]);
+  });
+
+  test('asks a repository without the API once, however many images ask at once', async () => {
+    const { repository, requests } = registry((request) =>
+      isApi(request) ? { status: 404, body: '404 page not found' } : { status: 404 },
+    );
+    const neighbour = { ...repository, name: 'team/other' };
+    const subjects = [0, 1, 2, 3].map((seed) => node(seed));
+    await Promise.all(subjects.map((one) => listAll(listReferrers(repository, one))));
+    await listAll(listReferrers(repository, node(4)));
+    expect(requests.filter(isApi)).toHaveLength(1);
+    expect(requests.filter((request) => !isApi(request))).toHaveLength(5);
+    // Some registries forward each repository to another server.
+    await listAll(listReferrers(neighbour, subject));
+    expect(requests.filter(isApi)).toHaveLength(2);
+  });
+
+  test.each([
+    [
+      'a subject that it lacks',
+      { status: 404, body: { errors: [{ code: 'MANIFEST_UNKNOWN', message: '' }] } },
+    ],
+    ['a failure', { status: 500 }],
+  ])('asks the API again after %s', async (_, first) => {
+    let isFirst = true;
+    const { repository } = registry((request) => {
+      if (!isApi(request)) return { status: 404 };
+      const answer = isFirst ? first : index([signature]);
+      isFirst = false;
+      return answer;
+    });
+    await listAll(listReferrers(repository, node(9))).catch(() => undefined);
+    expect(await listAll(listReferrers(repository, subject))).toEqual([signature]);
+  });
+
+  test('asks the API again after the first request was aborted, and waits no longer than its signal', async () => {
+    const arrived = deferred<void>();
+    const { repository, requests } = registry(async ({ signal }) => {
+      if (requests.length > 1) return index([signature]);
+      arrived.resolve();
+      return new Promise((_, reject) => {
+        signal?.addEventListener('abort', () => reject(signal.reason as Error));
+      });
+    });
+    const [first, second] = [new AbortController(), new AbortController()];
+    const all = [first, second].map(({ signal }) =>
+      listAll(listReferrers(repository, subject, { signal })),
+    );
+    const settled = Promise.allSettled(all);
+    await arrived.promise;
+    second.abort(new Error('second'));
+    await expect(all[1]).rejects.toThrow('second');
+    const third = listAll(listReferrers(repository, subject));
+    first.abort(new Error('first'));
+    expect(await third).toEqual([signature]);
+    expect((await settled).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
   });
 
   test('finds a missing tag without a GET, which Docker Hub counts as a pull', async () => {

@@ -3,7 +3,7 @@ import { sameContent, type Descriptor, type Platform } from '../../oci/descripto
 import type { Digest } from '../../oci/digest.ts';
 import { quote } from '../../quote.ts';
 import { RegistryResponseError } from '../../registry/errors.ts';
-import type { CallOptions, Source, Store } from '../../store.ts';
+import type { CallOptions, ListedTags, Source, Store } from '../../store.ts';
 import type { Gate } from '../../trust/gate.ts';
 import { copyReferrers } from '../referrers/copy.ts';
 import { admitImage } from '../referrers/signatures.ts';
@@ -17,7 +17,7 @@ import { resolveIfThere } from './resolve-image.ts';
 import { together } from '../../concurrency/together.ts';
 
 /** One image to copy. */
-export interface CopyJob {
+export interface CopyJob extends ListedTags {
   /** The repository to read. */
   readonly source: Source;
   /** Tag or digest at the source; empty where the source holds a single image. */
@@ -232,7 +232,12 @@ async function copyOne(
       ? signatures
       : options.referrers === true
         ? async (node: ManifestNode, either: AbortSignal) =>
-            copyReferrers(session, route, { root: node, image, carried }, either)
+            copyReferrers(
+              session,
+              route,
+              { root: node, image, carried, listed: job.listed },
+              either,
+            )
         : undefined;
   if (same && options.force !== true && bring === undefined) {
     session.onEvent({ kind: 'unchanged', image, root });

@@ -1,7 +1,7 @@
 import { RegiError, UnprovedAbsenceError } from '../../errors.ts';
 import { InvalidManifestError, type Descriptor, type Platform } from '../../oci/descriptor.ts';
 import type { ImageManifest } from '../../oci/manifest.ts';
-import type { CallOptions, Source } from '../../store.ts';
+import type { CallOptions, ResolveOptions, Source } from '../../store.ts';
 import {
   chooseEntry,
   PlatformNotFoundError,
@@ -35,7 +35,7 @@ export async function resolveImage(
 export async function resolveIfThere(
   store: Source,
   reference: string,
-  options: CallOptions = {},
+  options: ResolveOptions = {},
 ): Promise<Descriptor | undefined> {
   try {
     return await store.resolve(reference, options);

@@ -1,5 +1,6 @@
 import { together } from '../../concurrency/together.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
+import type { ListedTags } from '../../store.ts';
 import type { Carried } from '../copy/index-entries.ts';
 import type { ManifestNode } from '../copy/read-manifest.ts';
 import type { CopySession, Route } from '../copy/session.ts';
@@ -20,7 +21,8 @@ export async function copyReferrers(
     root,
     image,
     carried,
-  }: {
+    listed,
+  }: ListedTags & {
     readonly root: ManifestNode;
     readonly image: string;
     readonly carried?: Carried | undefined;
@@ -32,7 +34,7 @@ export async function copyReferrers(
   const leftOut = new LeftOutReferrers();
   const levels: Descriptor[][] = [];
   await leftOut.attempt(signal, async () => {
-    const walk = walkReferrers(session, source, subjects, { signal, leftOut });
+    const walk = walkReferrers(session, source, subjects, { signal, leftOut, listed });
     for await (const { descriptor, depth } of walk) (levels[depth - 1] ??= []).push(descriptor);
   });
   // By level: some registries refuse a manifest whose subject they lack.
@@ -47,7 +49,7 @@ export async function copyReferrers(
       signal,
     );
   }
-  const tagged = await taggedReferrers(session, source, subjects, { signal, leftOut });
+  const tagged = await taggedReferrers(session, source, subjects, { signal, leftOut, listed });
   await together(
     tagged.map(
       ({ descriptor, tag }) =>

@@ -5,7 +5,12 @@ import { LIMITS } from '../../limits.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { algorithmOf, encodedOf, type Digest } from '../../oci/digest.ts';
 import { isIndexType } from '../../oci/media-types.ts';
-import { canListReferrers, type CallOptions, type Source } from '../../store.ts';
+import {
+  canListReferrers,
+  type CallOptions,
+  type ListedTags,
+  type Source,
+} from '../../store.ts';
 import { readIndexTree, type Carried } from '../copy/index-entries.ts';
 import type { ManifestNode } from '../copy/read-manifest.ts';
 import { resolveIfThere } from '../copy/resolve-image.ts';
@@ -35,7 +40,7 @@ export interface ReferrerLimits {
   readonly count: number;
 }
 
-export interface WalkOptions extends CallOptions {
+export interface WalkOptions extends CallOptions, ListedTags {
   readonly signal: AbortSignal;
   /** For tests; the bounds of `LIMITS` when absent. */
   readonly limits?: ReferrerLimits | undefined;
@@ -64,7 +69,7 @@ export async function* walkReferrers(
   session: CopySession,
   source: Source,
   roots: readonly Descriptor[],
-  { signal, limits = DEFAULT_LIMITS, leftOut }: WalkOptions,
+  { signal, limits = DEFAULT_LIMITS, leftOut, listed }: WalkOptions,
 ): AsyncGenerator<WalkedReferrer> {
   if (!canListReferrers(source)) return;
   const seen = new Map(roots.map((root) => [root.digest, root]));
@@ -73,24 +78,24 @@ export async function* walkReferrers(
   for (let depth = 1; level.length > 0; depth += 1) {
     const next: Descriptor[] = [];
     const lists = mapInOrder(level, { limit: LISTS_AT_ONCE, signal }, async (node, inner) => {
-      const listed: Descriptor[] = [];
+      const found: Descriptor[] = [];
       const list = (): Promise<boolean> =>
         session.ask(source, inner, async () => {
           // A repeated question begins anew.
-          listed.length = 0;
-          const call = { signal: inner, whole: leftOut !== undefined };
+          found.length = 0;
+          const call = { signal: inner, whole: leftOut !== undefined, listed };
           for await (const descriptor of source.listReferrers(node, call)) {
-            if (listed.length === limits.width) return true;
-            listed.push(descriptor);
+            if (found.length === limits.width) return true;
+            found.push(descriptor);
           }
           return false;
         });
       // A list that breaks off is a failure, and its beginning is no less true.
       const isCut = await (leftOut === undefined ? list() : leftOut.attempt(inner, list));
-      return { subject: node.digest, listed, isCut };
+      return { subject: node.digest, found, isCut };
     });
-    for await (const { subject, listed, isCut } of lists) {
-      for (const descriptor of listed) {
+    for await (const { subject, found, isCut } of lists) {
+      for (const descriptor of found) {
         if (seen.has(descriptor.digest)) continue;
         if (depth > limits.depth) throw tooMany(subject, `${limits.depth} levels`);
         if (count >= limits.count) throw tooMany(subject, `${limits.count} in all`);
@@ -110,13 +115,15 @@ export async function taggedReferrers(
   session: CopySession,
   source: Source,
   subjects: readonly Descriptor[],
-  { signal, leftOut }: Pick<WalkOptions, 'signal' | 'leftOut'>,
+  { signal, leftOut, listed }: Pick<WalkOptions, 'leftOut' | 'listed' | 'signal'>,
 ): Promise<readonly TaggedReferrer[]> {
   const found = await together(
     subjects.flatMap(({ digest }) =>
       cosignTags(digest).map((tag) => async (either: AbortSignal) => {
         const resolve = (): Promise<Descriptor | undefined> =>
-          session.ask(source, either, () => resolveIfThere(source, tag, { signal: either }));
+          session.ask(source, either, () =>
+            resolveIfThere(source, tag, { signal: either, listed }),
+          );
         const descriptor = await (leftOut === undefined
           ? resolve()
           : leftOut.attempt(either, resolve));

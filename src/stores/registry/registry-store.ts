@@ -1,7 +1,7 @@
 import { collectVerified } from '../../bytes.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
-import { algorithmOf, isDigest, parseDigest, type Digest } from '../../oci/digest.ts';
+import { algorithmOf, isDigest, isDigestTag, parseDigest, type Digest } from '../../oci/digest.ts';
 import { isManifestType } from '../../oci/media-types.ts';
 import { parseTag, type Tag } from '../../oci/reference.ts';
 import { blobExists, deleteBlob, fetchBlob, resolveBlob } from '../../registry/blobs.ts';
@@ -21,6 +21,7 @@ import {
 import { mountBlob, offerBlob } from '../../registry/upload/mounts.ts';
 import { addToReferrersIndex, removeFromReferrersIndex } from '../../registry/referrers-index.ts';
 import { hasReferrersApi, listReferrers } from '../../registry/referrers.ts';
+import { lacksReferrersApi } from '../../registry/referrers-support.ts';
 import type { RemoteRepository, UploadJournal } from '../../registry/remote-repository.ts';
 import { listTags } from '../../registry/lists.ts';
 import { forgetUpload } from '../../registry/upload/journal.ts';
@@ -38,10 +39,12 @@ import type {
   PushOptions,
   ReferrerLister,
   ReferrerOptions,
+  ResolveOptions,
   Store,
   TagLister,
   Untagger,
 } from '../../store.ts';
+import { NotInStoreError } from '../not-found.ts';
 import { referrerOf } from '../referrer.ts';
 
 export interface RegistryStoreOptions {
@@ -95,8 +98,14 @@ class RemoteStore implements RegistryStore {
     this.#remote = remote;
   }
 
-  async resolve(reference: string, options: CallOptions = {}): Promise<Descriptor> {
+  async resolve(reference: string, options: ResolveOptions = {}): Promise<Descriptor> {
     const name = checked(reference);
+    if (
+      options.listed?.has(name) === false &&
+      isDigestTag(name) &&
+      (await lacksReferrersApi(this.#remote))
+    )
+      throw new NotInStoreError(name, this.repository, 'its list of tags lacks it');
     const found = await resolveManifest(this.#remote, name, options);
     if (!isDigest(name)) this.#tags.set(found.digest, name);
     return found;

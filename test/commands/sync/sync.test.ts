@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 
 import { runMain } from '../../support/cli/run-main.ts';
 import { makeImage, makeIndex } from '../../support/images/images.ts';
+import { makeSigner, makeSimpleSigning, signatureTag } from '../../support/images/signatures.ts';
 import { startFakeRegistry, type FakeRegistry } from '../../support/registries/fake-registry.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -170,6 +171,37 @@ describe('regi sync', () => {
       action: { kind: 'respond', status: 405, body: '{}' },
     });
     expect(await sync(entry)).toMatchObject({ status: 8, stdout: '' });
+  });
+
+  test('looks for referrers of many images with one request where the registry keeps them in tags', async () => {
+    const { from, to, sync } = await place();
+    from.fault({
+      match: { path: /\/referrers\// },
+      times: 999,
+      action: { kind: 'respond', status: 404, body: '404 page not found' },
+    });
+    const [image] = images;
+    if (image === undefined) throw new Error('There are images');
+    const signature = makeSimpleSigning(image.root, makeSigner());
+    await signature.pushTo(from.place.open('team/app'), signatureTag(image.root));
+    const first = await sync(APP);
+    expect(first, first.stderr).toMatchObject({ status: 0 });
+    const about = (text: RegExp) => from.requests.filter(({ url }) => text.test(url));
+    expect(about(/\/referrers\//)).toHaveLength(1);
+    expect(new Set(about(/sha256-/).map(({ url }) => url))).toEqual(
+      new Set([`/v2/team/app/manifests/${signatureTag(image.root)}`]),
+    );
+    const copied = await to.place.open('mirror/app').resolve(signatureTag(image.root));
+    expect(copied.digest).toBe(signature.root.digest);
+  });
+
+  test('asks for referrers of each image where the registry has the API', async () => {
+    const { from, sync } = await place();
+    expect(await sync(APP)).toMatchObject({ status: 0 });
+    const subjects = from.requests.filter(({ url }) => url.includes('/referrers/'));
+    // Four images, and an index with two.
+    expect(subjects).toHaveLength(7);
+    expect(from.requests.some(({ url }) => url.endsWith('.sig'))).toBe(true);
   });
 
   test('one tag from two sources fails before anything is written there', async () => {
