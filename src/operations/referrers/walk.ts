@@ -5,12 +5,7 @@ import { LIMITS } from '../../limits.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { algorithmOf, encodedOf, type Digest } from '../../oci/digest.ts';
 import { isIndexType } from '../../oci/media-types.ts';
-import {
-  canListReferrers,
-  type CallOptions,
-  type ListedTags,
-  type Source,
-} from '../../store.ts';
+import { canListReferrers, type CallOptions, type ListedTags, type Source } from '../../store.ts';
 import { readIndexTree, type Carried } from '../copy/index-entries.ts';
 import type { ManifestNode } from '../copy/read-manifest.ts';
 import { resolveIfThere } from '../copy/resolve-image.ts';
