@@ -80,7 +80,7 @@ export async function parseStrictYaml<T>(
     const node = document.getIn(path, true);
     return yaml.isScalar(node) ? (node.source ?? String(node.value)) : undefined;
   };
-  const value: unknown = withoutOwnKeys(document.toJS({ maxAliasCount: -1 }) as unknown, ownKeys);
+  const value = withoutOwnKeys(plainValue(document, fail), ownKeys);
   const parsed = safeParse(schema, value);
   if (!parsed.success) {
     const { path, problem, key } = complaintOf(parsed.error.issues, value, typed);
@@ -91,6 +91,19 @@ export async function parseStrictYaml<T>(
     mistake: (path, message, ownHint) => fail(positionOf(path), message, ownHint),
     typed,
   };
+}
+
+/** Expands aliases. The library throws for one whose anchor is missing. */
+function plainValue(
+  document: { readonly toJS: (options: { readonly maxAliasCount: number }) => unknown },
+  fail: (offset: number, message: string) => RegiError,
+): unknown {
+  try {
+    return document.toJS({ maxAliasCount: -1 });
+  } catch (error) {
+    if (!(error instanceof ReferenceError)) throw error;
+    throw fail(0, 'expected an anchor before each alias, found an alias without one');
+  }
 }
 
 interface LineAndColumn {

@@ -18,17 +18,32 @@ const OPEN_FLAGS = constants.O_RDONLY + (constants.O_NONBLOCK ?? 0);
 const PIPE = { everyMs: 20, noWriterMs: 5000, silentMs: 60_000 };
 
 /**
+ * Reads a configuration file of the user as text, without a byte order mark; undefined when it is
+ * missing.
+ *
+ * @throws {InvalidConfigError} as `readConfigBytes()`.
+ */
+export async function readConfigFile(
+  path: string,
+  shown: string,
+  noWriterMs?: number,
+): Promise<string | undefined> {
+  const bytes = await readConfigBytes(path, shown, noWriterMs);
+  return bytes?.toString('utf8').replace(/^\ufeff/, '');
+}
+
+/**
  * Reads a configuration file of the user; undefined when it is missing.
  *
  * @param shown names the file in messages.
  * @param noWriterMs how long a pipe may have no writer.
  * @throws {InvalidConfigError} when it cannot be read, or is over the limit.
  */
-export async function readConfigFile(
+export async function readConfigBytes(
   path: string,
   shown: string,
   noWriterMs: number = PIPE.noWriterMs,
-): Promise<string | undefined> {
+): Promise<Buffer | undefined> {
   try {
     const file = await open(path, OPEN_FLAGS);
     try {
@@ -51,7 +66,7 @@ export async function readConfigFile(
         throw new InvalidConfigError(
           `Cannot read ${quotePath(shown)}: expected at most ${LIMITS.credentialFileBytes} bytes`,
         );
-      return buffer.toString('utf8', 0, size).replace(/^\ufeff/, '');
+      return buffer.subarray(0, size);
     } finally {
       await file.close();
     }

@@ -11,7 +11,8 @@ export async function openGate(
   name: string,
   stores: Stores,
 ): Promise<Gate> {
-  const from = rule.kind === 'accept' ? undefined : rule.signaturesFrom;
+  const from = 'signaturesFrom' in rule ? rule.signaturesFrom : undefined;
   const opened = from && (await stores.open({ kind: 'registry', reference: from }, 'source'));
-  return { rule, scope, name, signaturesFrom: opened?.store };
+  const readUrl: Gate['readUrl'] = async (url, options) => stores.readUrl(url, options);
+  return { rule, scope, name, signaturesFrom: opened?.store, readUrl };
 }

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { Context } from '../context.ts';
 import { assertNever, RegiError, UsageError } from '../errors.ts';
 import { identifierOf, repositoryName, withDefaultTag, type Reference } from '../oci/reference.ts';
-import { canListTags, type Place, type Store } from '../store.ts';
+import { canListTags, type CallOptions, type Place, type Store } from '../store.ts';
 import type { LayoutStore } from '../stores/layout/oci-layout.ts';
 import type { LocalStore } from '../stores/layout/local-store.ts';
 import type {
@@ -44,6 +44,9 @@ type Decorator = (store: Store) => Store;
  * Chooses the Store of each kind of location; nothing else does. Network and file code is loaded
  * when the first location needs it, so `regi help` loads none of it.
  */
+/** What a URL of a configuration file may send. */
+const URL_LIMIT_BYTES = 1024 * 1024;
+
 class CommandStores implements Stores {
   readonly #context: Context;
   readonly #options: StoresOptions;
@@ -80,6 +83,22 @@ class CommandStores implements Stores {
       default:
         return assertNever(location);
     }
+  }
+
+  async readUrl(url: URL, { signal }: CallOptions = {}): Promise<Uint8Array | undefined> {
+    const [{ discard, readAtMost }, { responseError }] = await Promise.all([
+      import('../http/body.ts'),
+      import('../registry/errors.ts'),
+    ]);
+    const connection = (await this.#connect()).connect(url.host, 'source');
+    const response = await connection.sendAnonymously('GET', url, { signal });
+    const what = `the signature at ${url.host}${url.pathname}`;
+    if (response.status === 404) {
+      await discard(response);
+      return undefined;
+    }
+    if (response.status !== 200) throw await responseError(`Cannot read ${what}`, response);
+    return readAtMost(response, URL_LIMIT_BYTES, what);
   }
 
   async openRegistry(host: string): Promise<Place> {

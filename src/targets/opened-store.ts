@@ -1,6 +1,6 @@
 import type { Digest } from '../oci/digest.ts';
 import type { Reference, Repository } from '../oci/reference.ts';
-import type { NamedImage, Place, Store } from '../store.ts';
+import type { CallOptions, NamedImage, Place, Store } from '../store.ts';
 import type { LocalStore } from '../stores/layout/local-store.ts';
 import type { CarriedBlob } from '../tar/carried-blobs.ts';
 import type { ImagesLocation, Location } from './location.ts';
@@ -54,6 +54,12 @@ export interface OpenOptions {
 export interface Stores {
   /** @throws {RegiError} NOT_FOUND for a missing source, USAGE for a file that is to be changed. */
   open(location: Location, side: Side, options?: OpenOptions): Promise<OpenedStore>;
+  /**
+   * Reads a URL of a configuration file, without credentials; undefined for a 404.
+   *
+   * @throws {RegiError} for any other status than 200, and for more than 1 MiB.
+   */
+  readUrl(url: URL, options?: CallOptions): Promise<Uint8Array | undefined>;
   /** Opens a whole registry for reading. `host` is `HOST[:PORT]`. */
   openRegistry(host: string): Promise<Place>;
   /**

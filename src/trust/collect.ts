@@ -48,6 +48,8 @@ export interface Collected {
 export interface CollectOptions extends CallOptions {
   /** Whether attestations in cosign's older form are wanted too. */
   readonly attestations: boolean;
+  /** True if only the tags of cosign are read, and no lists of referrers. */
+  readonly tagsAlone?: boolean | undefined;
   /** Another repository that keeps signatures. */
   readonly signaturesFrom?: Source | undefined;
   /** The full name of the repository, where the source holds several and names tags in full. */
@@ -161,7 +163,7 @@ class Collecting {
       // GitLab resolves tags of that shape to the subject itself.
       if (manifest !== undefined && manifest.digest !== digest) yield { tag, manifest };
     }
-    if (!canListReferrers(source)) return;
+    if (this.#options.tagsAlone === true || !canListReferrers(source)) return;
     // Lists of referrers are asked for by digest alone.
     const subject = { mediaType: MEDIA_TYPE.ociManifest, digest, size: 0 };
     let listed = 0;

@@ -1,5 +1,6 @@
 import { LimitExceededError } from '../bytes.ts';
 import { RegiError } from '../errors.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { quote } from '../quote.ts';
 import type { CallOptions, Source } from '../store.ts';
@@ -9,7 +10,9 @@ import {
   type CarriedSignature,
   type Collected,
 } from './collect.ts';
-import type { TrustRule } from './policy.ts';
+import type { ReadUrl } from './containers/lookaside.ts';
+import type { ContainersRule } from './containers/requirement.ts';
+import type { KeylessRule, KeyRule, TrustRule } from './policy.ts';
 import { verifySignatures, type Judgement, type SignatureReport } from './verify-signatures.ts';
 
 /** The rule that decides whether an image may move. */
@@ -24,6 +27,8 @@ export interface Gate {
   readonly signaturesFrom?: Source | undefined;
   /** The full name of the repository at the source, where the source holds several. */
   readonly repository?: string | undefined;
+  /** Reads signatures that policy.json looks for outside of registries. */
+  readonly readUrl: ReadUrl;
   /** A verified index that leads to the image by digests: the image itself needs no signature. */
   readonly verified?: Digest | undefined;
 }
@@ -36,6 +41,11 @@ export interface MovingRoots {
   readonly landed: Digest;
   /** True if `landed` is an index that was made here: no signature can exist for it. */
   readonly isMade: boolean;
+  /**
+   * The manifests that are written of an index which is made here or is sparse; those that `landed`
+   * leads to when absent.
+   */
+  readonly images?: readonly Descriptor[] | undefined;
 }
 
 /** An image that may move. */
@@ -58,14 +68,17 @@ export interface Admission {
 export async function admit(
   gate: Gate,
   source: Source,
-  { found, landed, isMade }: MovingRoots,
+  roots: MovingRoots,
   options: CallOptions,
 ): Promise<Admission> {
   const { rule } = gate;
+  const { found, landed, isMade } = roots;
   if (rule.kind === 'accept' || gate.verified !== undefined) {
     if (isMade) return { report: undefined, carried: [] };
     return { report: undefined, ...(await signaturesOf(gate, source, landed, options)) };
   }
+  if (rule.kind === 'containers')
+    return admitByRequirements({ ...gate, rule }, source, roots, options);
   const verify = async (digest: Digest): Promise<Judgement> =>
     verifySignatures(source, digest, rule, { ...gate, ...options });
   const isNarrowed = found !== landed;
@@ -78,6 +91,59 @@ export async function admit(
 }
 
 /**
+ * Decides by the requirements of a policy.json: each image manifest has to satisfy them, and no
+ * index need to.
+ */
+async function admitByRequirements(
+  gate: Gate & { readonly rule: ContainersRule },
+  source: Source,
+  { found, landed, isMade, images }: MovingRoots,
+  options: CallOptions,
+): Promise<Admission> {
+  const report = await judge(gate, source, { digest: landed, images }, options);
+  if (!report.accepted) throw refused(gate, report.digest, report);
+  const isUnsigned = report.candidates.length === 0;
+  const moving = isMade ? { carried: [] } : await signaturesOf(gate, source, landed, options);
+  return { report: isUnsigned ? undefined : { ...report, digest: found }, ...moving };
+}
+
+/** An image or index that is verified. */
+export interface Judged {
+  readonly digest: Digest;
+  /** As in `MovingRoots`. */
+  readonly images?: readonly Descriptor[] | undefined;
+}
+
+/**
+ * Verifies an image by the rule of a gate; every image of an index by a policy.json.
+ *
+ * @returns the report of the image, or of the first that is refused.
+ * @throws {RegiError} when signatures cannot be read. That is an error, never "unsigned".
+ */
+export async function judge(
+  gate: Gate & { readonly rule: ContainersRule | KeyRule | KeylessRule },
+  source: Source,
+  { digest, images }: Judged,
+  options: CallOptions,
+): Promise<SignatureReport> {
+  const { rule } = gate;
+  if (rule.kind !== 'containers')
+    return (await verifySignatures(source, digest, rule, { ...gate, ...options })).report;
+  const { imagesOf } = await import('./containers/images-of.ts');
+  const { verifyRequirements } = await import('./containers/verify-requirements.ts');
+  const roots = images ?? [await source.resolve(digest, options)];
+  const reports: SignatureReport[] = [];
+  for (const one of await imagesOf(source, roots, options)) {
+    const report = await verifyRequirements(source, one, rule, { ...gate, ...options });
+    if (!report.accepted) return report;
+    reports.push(report);
+  }
+  const candidates = reports.flatMap((report) => report.candidates);
+  const skipped = reports.flatMap((report) => report.skipped);
+  return { digest, accepted: true, step: 'ok', candidates, skipped };
+}
+
+/**
  * Returns the signatures of a manifest that needs none: a verified index leads to it, or the rule
  * accepts it unsigned. Too many of them keep no such image back: it moves without them.
  */
@@ -87,7 +153,7 @@ export async function signaturesOf(
   digest: Digest,
   options: CallOptions,
 ): Promise<Pick<Collected, 'carried' | 'failures'>> {
-  const attestations = rule.kind !== 'accept' && rule.predicateTypes.length > 0;
+  const attestations = 'predicateTypes' in rule && rule.predicateTypes.length > 0;
   try {
     const collected = await collectCandidates(source, digest, {
       ...options,
@@ -142,9 +208,11 @@ function refused(
 ): RegiError {
   const { step = 'collect', candidates = [] } = report ?? {};
   const problem =
-    candidates.length === 0
-      ? 'it has no signature'
-      : `no signature satisfies the policy (scope ${scope}, step ${step})`;
+    report?.reason !== undefined
+      ? `${report.reason} (scope ${scope})`
+      : candidates.length === 0
+        ? 'it has no signature'
+        : `no signature satisfies the policy (scope ${scope}, step ${step})`;
   return new RegiError('POLICY_REFUSED', `Cannot accept ${quote(name)} at ${digest}: ${problem}`, {
     hint: 'nothing was written; ask who signs the image, or correct the policy',
     findings: candidates.map((candidate) => candidateLine(candidate).join('  ')),

@@ -1,7 +1,9 @@
 import { parseStrictYaml, type StrictYaml, type YamlPath } from '../configuration/strict-yaml.ts';
 import { RegiError } from '../errors.ts';
-import { parseRepository, type Repository } from '../oci/reference.ts';
+import { parseRepository, type Reference, type Repository } from '../oci/reference.ts';
 import { quote } from '../quote.ts';
+import type { FileTransport } from './containers/image-names.ts';
+import type { ContainersRule } from './containers/requirement.ts';
 import type { ContentRule } from './content.ts';
 import { publicGoodRoot, type TrustedRoot } from './keyless/trusted-root.ts';
 import { POLICY_SCHEMA, type WrittenRule } from './rule-schema.ts';
@@ -9,9 +11,10 @@ import { findScope, parseScope, type Scope } from './scope.ts';
 import { isSameKey, parseSigningKey, type SigningKey } from './signing-key.ts';
 
 /**
- * Who has to have signed an image. Made by `parseRule()` only, so its keys can be verified with.
+ * Who has to have signed an image. Made by `parseRule()`, or of a policy.json, so its keys can be
+ * verified with.
  */
-export type TrustRule = AcceptRule | KeyRule | KeylessRule;
+export type TrustRule = AcceptRule | ContainersRule | KeyRule | KeylessRule;
 
 interface SignedRule extends ContentRule {
   /**
@@ -52,11 +55,20 @@ export interface AcceptRule {
   readonly kind: 'accept';
 }
 
+/** An archive or folder that an image is read from. Only a policy.json has rules for them. */
+export interface FilePlace {
+  /** The transports of podman and skopeo, whose rules all have to hold. */
+  readonly transports: readonly FileTransport[];
+  /** As typed. */
+  readonly path: string;
+}
+
 /** Rules by scope. The name that decides is the operator's, never one that a file brings along. */
 export interface TrustPolicy {
   /** The rule for a repository, or undefined: then the image is refused. */
   readonly ruleFor: (
-    repository: Repository,
+    image: Reference,
+    file?: FilePlace,
   ) => { readonly rule: TrustRule; readonly scope: string } | undefined;
 }
 

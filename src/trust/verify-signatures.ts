@@ -12,7 +12,7 @@ import { isRefusal, TRUST_STEPS, type Refusal, type TrustStep } from './verdict.
 export interface CandidateResult {
   /** The tag or digest of the manifest that carries it. */
   readonly origin: string;
-  readonly form: 'bundle' | 'envelope' | 'simple-signing' | undefined;
+  readonly form: 'bundle' | 'envelope' | 'gpg' | 'simple-signing' | undefined;
   /** The key that made it, by its file; undefined for a refused one. */
   readonly signer: string | undefined;
   /** The step that refused it; `ok` for a good one. */
@@ -32,6 +32,8 @@ export interface SignatureReport {
   readonly candidates: readonly CandidateResult[];
   /** What was there and can be no signature. */
   readonly skipped: readonly string[];
+  /** Why the image was refused, where no signature could have helped. */
+  readonly reason?: string | undefined;
 }
 
 export interface VerifyOptions extends CallOptions {
@@ -127,7 +129,8 @@ export async function verdictOf(
   return (await checkLogOfKey(candidate, verdict, rule.root)) ?? verdict;
 }
 
-function furthest(results: readonly CandidateResult[]): TrustStep {
+/** The furthest step that a candidate came to; `collect` where there is none. */
+export function furthest(results: readonly CandidateResult[]): TrustStep {
   const reached = TRUST_STEPS.filter((step) => results.some((result) => result.step === step));
   return reached.at(-1) ?? 'collect';
 }

@@ -52,6 +52,13 @@ describe('parseStrictYaml()', () => {
     });
   });
 
+  test('refuses an alias without an anchor', async () => {
+    await expect(parse('images: [*missing]')).rejects.toMatchObject({
+      code: 'INVALID_CONFIG',
+      message: expect.stringContaining('expected an anchor before each alias'),
+    });
+  });
+
   test('refuses aliases that expand without limit', async () => {
     const lines = ['version: 1', 'x-a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]'];
     for (const [from, to] of ['ab', 'bc', 'cd', 'de', 'ef', 'fg']) {

@@ -163,7 +163,7 @@ async function* tagJobs(
   context.onEvent({ kind: 'listed', images: tags.length });
   for (const tag of tags) {
     const copying = copyingOf({ source, destination }, { ...from, reference: tag });
-    const gate = await gateOfCopy(policy, copying, stores);
+    const gate = await gateOfCopy(policy, { ...copying, tag }, stores);
     yield job(from.store, tag, to, tag, { alone: false, gate });
   }
 }

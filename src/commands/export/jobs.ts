@@ -109,16 +109,17 @@ async function* tagJobs(
       { hint: `type: regi copy ${text} archive:FILE` },
     );
   const { domain, path } = source.reference;
-  const copying = { source, text, isRemote: from.isRemote };
-  const gate = await gateOfCopy(policy, copying, stores);
+  const { isRemote } = from;
   for await (const tag of matchingTags(from, patterns, context, unusable)) {
+    const image = imageName(text, { tag });
+    const gate = await gateOfCopy(policy, { source, text: image, isRemote, tag }, stores);
     yield {
       source: from.store,
       reference: tag,
       name: { domain, path, tag: parseTag(tag) },
-      image: imageName(text, { tag }),
+      image,
       oneOfMany: true,
-      gate: gate && { ...gate, name: imageName(text, { tag }) },
+      gate,
     };
   }
 }

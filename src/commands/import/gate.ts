@@ -8,7 +8,8 @@ import type { ImageSource, Stores } from '../../targets/opened-store.ts';
 import { admit, type Gate } from '../../trust/gate.ts';
 import type { TrustPolicy } from '../../trust/policy.ts';
 import { isSignature, gateFor } from '../trust/gates.ts';
-import type { ImportNaming, PlannedImport } from './names.ts';
+import type { ImportRequest } from './import.ts';
+import type { PlannedImport } from './names.ts';
 
 /** Leaves out signatures, which are copied with the images that they sign. */
 export async function withoutSignatures(
@@ -30,12 +31,12 @@ export async function withoutSignatures(
 export async function gateOfImport(
   policy: TrustPolicy | undefined,
   { entry, label, target }: PlannedImport,
-  { prefix, mappings }: ImportNaming,
+  { naming: { prefix, mappings }, location }: Pick<ImportRequest, 'location' | 'naming'>,
   stores: Stores,
 ): Promise<{ readonly gate?: Gate; readonly refused?: RegiError }> {
   if (policy === undefined) return {};
   try {
-    const gate = await gateFor(policy, { name: target.reference, text: label }, stores);
+    const gate = await gateFor(policy, { name: target.reference, text: label, location }, stores);
     if (gate.rule.kind === 'accept' && prefix === undefined && mappings.length === 0)
       throw new RegiError(
         'POLICY_REFUSED',

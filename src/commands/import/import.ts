@@ -51,6 +51,8 @@ export interface ImportRow extends DigestRow {
 }
 
 export interface ImportRequest {
+  /** The archive or layout that holds the images. */
+  readonly location: ImagesLocation;
   readonly from: ImageSource;
   readonly naming: ImportNaming;
   /** Repositories of the destination that may hold the layers which the archive leaves out. */
@@ -94,7 +96,8 @@ async function* runImport(
   const location = await parseFile(typed, context);
   const policy = await readPolicy(args, context);
   yield* withStores(context, { dryRun: flag(args, 'dry-run') }, async function* (stores) {
-    const request = { from: await stores.openImages(location), naming, bases, policy };
+    const from = await stores.openImages(location);
+    const request = { location, from, naming, bases, policy };
     yield* importImages(request, args, stores, context);
   });
 }
@@ -124,7 +127,7 @@ async function parseFile(text: string, { io }: Context): Promise<ImagesLocation>
  * @throws {PartialFailureError} at the end, when some of several images failed.
  */
 export async function* importImages(
-  { from: given, naming, bases: named, policy }: ImportRequest,
+  { location, from: given, naming, bases: named, policy }: ImportRequest,
   args: ParsedArguments,
   stores: Stores,
   context: Context,
@@ -137,7 +140,7 @@ export async function* importImages(
   }
   context.onEvent({ kind: 'listed', images: planned.length });
   const record = await openDigestFile(value(args, 'digestfile'), context);
-  const opened = await openAll(planned, { from, naming, bases: named, policy }, stores);
+  const opened = await openAll(planned, { location, from, naming, bases: named, policy }, stores);
   const imports = referrersFirst(opened);
   const flags = copyOptions(args, context);
   const { platforms = [], sparse } = flags;
@@ -305,13 +308,13 @@ function keyOf(repository: string, { digest }: Descriptor): string {
 
 function openAll(
   planned: readonly PlannedImport[],
-  { from: { store, isMade }, naming, policy }: ImportRequest,
+  { location, from: { store, isMade }, naming, policy }: ImportRequest,
   stores: Stores,
 ): Promise<readonly Import[]> {
   return Promise.all(
     planned.map(async (plan): Promise<Import> => {
       const { name, tag, root } = plan.entry;
-      const { gate, refused } = await gateOfImport(policy, plan, naming, stores);
+      const { gate, refused } = await gateOfImport(policy, plan, { location, naming }, stores);
       // A name with a digest is looked up by its digest, which need not be that of this entry.
       const reference = name === undefined || name.includes('@') ? root.digest : name;
       const from = { store, reference, tag, isMade };

@@ -45,7 +45,8 @@ async function* runPush(
         import('../import/names.ts'),
       ]);
       const naming = { prefix: parsePrefix(prefix), mappings: [] };
-      const request = { from: await stores.openImages(source), naming, bases: [], policy };
+      const from = await stores.openImages(source);
+      const request = { location: source, from, naming, bases: [], policy };
       yield* importImages(request, args, stores, context);
       return;
     }

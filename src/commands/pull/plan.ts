@@ -63,7 +63,8 @@ export function pullRow(
 /** Where images are pulled from, and who has to have signed them. */
 export interface PullSource {
   readonly from: OpenedStore;
-  readonly gate: Gate | undefined;
+  /** Opens the gate of one image; undefined without a policy. */
+  readonly gateOf: (image: Reference) => Promise<Gate | undefined>;
 }
 
 /**
@@ -97,11 +98,12 @@ export async function* plannedPulls(
 
 async function planPull(
   reference: Reference,
-  { from, gate: asked }: PullSource,
+  { from, gateOf }: PullSource,
   args: ParsedArguments,
   context: Context,
 ): Promise<PlannedPull | undefined> {
   const { signal, io } = context;
+  const asked = await gateOf(reference);
   const choice = platformChoice(args, context);
   const identifier = reference.digest ?? reference.tag ?? '';
   const found = await unlessPassedOver(flag(args, 'all-tags'), () =>
@@ -122,10 +124,18 @@ async function planPull(
   }
   const { descriptor } = found.root;
   const { digest } = descriptor;
-  const gate = asked && (await admitRoot(asked, { reference, digest }, from, context));
-  if (flag(args, 'all-platforms'))
-    return { reference, digest, wanted: descriptor, platform: undefined, gate };
-  const wanted = flag(args, 'sparse') ? descriptor : imageForHost(found, io.host);
+  const isSparse = flag(args, 'sparse');
+  const isWhole = flag(args, 'all-platforms');
+  const wanted = isSparse || isWhole ? descriptor : imageForHost(found, io.host);
+  // A policy.json asks for the signatures of images, and a sparse index has some that the copy
+  // alone knows.
+  const isOfImages = asked?.rule.kind === 'containers';
+  const verified = isOfImages ? wanted.digest : digest;
+  const gate =
+    asked && !(isOfImages && isSparse)
+      ? await admitRoot(asked, { reference, digest: verified }, from, context)
+      : asked;
+  if (isWhole) return { reference, digest, wanted, platform: undefined, gate };
   const platform = await platformOf(found, from, choice.platform === undefined, context);
   return { reference, digest, wanted, platform, gate };
 }

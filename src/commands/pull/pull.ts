@@ -1,7 +1,7 @@
 import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
-import { imageName, withDefaultTag } from '../../oci/reference.ts';
+import { imageName, withDefaultTag, type Reference } from '../../oci/reference.ts';
 import type { CopyImageOptions, CopyJob } from '../../operations/copy/copy-image.ts';
 import { copyImages } from '../../operations/copy/copy-images.ts';
 import { resolveIfThere } from '../../operations/copy/resolve-image.ts';
@@ -10,6 +10,7 @@ import { quote } from '../../quote.ts';
 import { withStores } from '../../targets/open-store.ts';
 import { parseSourceLocation, parseSourceRepository, TAR_NAME } from '../../targets/path.ts';
 import type { OpenedStore, Stores } from '../../targets/opened-store.ts';
+import type { Gate } from '../../trust/gate.ts';
 import { flag, platformOption, positional, value } from '../arguments/arguments.ts';
 import { UnusableTags } from '../arguments/matching-tags.ts';
 import { transferOptions } from '../arguments/copy-options.ts';
@@ -60,9 +61,14 @@ async function* runPull(args: ParsedArguments, context: Context): AsyncIterable<
   yield* withStores(context, {}, async function* (stores) {
     const from = await stores.open(location, 'source');
     const reference = allTags ? location.reference : withDefaultTag(location.reference);
-    const copying = { source: location, text: typed, isRemote: from.isRemote };
-    const gate = await gateOfCopy(policy, copying, stores);
-    const planned = plannedPulls(reference, { from, gate }, args, context, unusable);
+    const { isRemote } = from;
+    const gateOf = async (image: Reference): Promise<Gate | undefined> =>
+      gateOfCopy(
+        policy,
+        { source: { ...location, reference: image }, text: typed, isRemote },
+        stores,
+      );
+    const planned = plannedPulls(reference, { from, gateOf }, args, context, unusable);
     if (to?.kind === 'archive') {
       const { pullToArchive } = await import('./to-archive.ts');
       yield* pullToArchive(planned, from, to.location, narrowing(args, context), context);

@@ -114,11 +114,23 @@ export const TRUSTED_ROOT: OptionSpec = {
   once: true,
 };
 
+/** Flags that name the policy of podman and skopeo. */
+export const CONTAINERS_POLICY: readonly OptionSpec[] = [
+  flag('--policy HOW', 'containers: require what policy.json of podman and skopeo requires', [
+    'containers',
+  ]),
+  flag(
+    '--policy-file FILE',
+    'with --policy containers: this policy.json instead of the default one',
+  ),
+].map((option) => ({ ...option, once: true }));
+
 /** Flags that say who has to have signed. None may be ignored. */
 export const SIGNERS: readonly OptionSpec[] = [
   flag('--key FILE', 'require a signature by this public key'),
   flag('--identity ID', 'require a signature whose certificate has this identity; * is any text'),
   flag('--issuer URL', 'with --identity: the service that vouched for the name'),
   flag('--verify FILE', 'require the signatures of this policy, which has rules by repository'),
+  ...CONTAINERS_POLICY,
   TRUSTED_ROOT,
 ].map((option) => ({ ...option, once: true }));

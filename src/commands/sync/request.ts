@@ -15,10 +15,10 @@ import { expandEntries, type SyncWork } from '../../sync/plan/routes.ts';
 import type { MatrixRow } from '../../sync/run/row.ts';
 import { MOST_SHARDS, parseShard, shardOf, type Shard } from '../../sync/plan/shard.ts';
 import type { Stores } from '../../targets/opened-store.ts';
-import type { TrustRule } from '../../trust/policy.ts';
+import type { TrustPolicy, TrustRule } from '../../trust/policy.ts';
 import { countOption, flag, positional, value } from '../arguments/arguments.ts';
 import { listName, readList } from '../arguments/read-list.ts';
-import { filesIn, readTrustedRoot } from '../trust/policy.ts';
+import { filesIn, readPolicy, readTrustedRoot } from '../trust/policy.ts';
 
 /** The work of one `regi sync`, with every argument and both files parsed. */
 export interface SyncRequest {
@@ -31,6 +31,8 @@ export interface SyncRequest {
   readonly entries: readonly SyncEntry[];
   /** Rules by the name that entries call them. */
   readonly policies: ReadonlyMap<string, TrustRule>;
+  /** The policy of the command line, for all images. */
+  readonly policy: TrustPolicy | undefined;
   readonly shard: Shard | undefined;
   readonly matrix: number | undefined;
   readonly locked: readonly LockedRoute[] | undefined;
@@ -67,6 +69,7 @@ export async function parseSyncRequest(
   const folder = path === '-' ? io.cwd : dirname(resolve(io.cwd, path));
   const root = await readTrustedRoot(args, context);
   const policies = await file.readPolicies(filesIn(folder), root);
+  const policy = value(args, 'policy') === undefined ? undefined : await readPolicy(args, context);
   const entries = chosenEntries(file, args.positionals.slice(1));
   if (value(args, 'write-lock') !== undefined) refuseFiles(entries);
   const locked =
@@ -74,7 +77,13 @@ export async function parseSyncRequest(
       ? undefined
       : lockedRoutes(await readList(lockPath, context), listName(lockPath), file.entries, folder);
   if (chosen?.origin !== undefined) context.note(chosen.origin);
-  return { path, folder, file, entries, policies, shard: chosen?.shard, matrix, locked };
+  const own = entries.find(({ verify }) => verify !== undefined);
+  if (policy !== undefined && own !== undefined)
+    throw new UsageError(
+      `Cannot use --policy: entry ${quote(own.name)} has a rule of its own with "verify"`,
+      { hint: 'name the other entries behind the file, or drop --policy' },
+    );
+  return { path, folder, file, entries, policies, policy, shard: chosen?.shard, matrix, locked };
 }
 
 /** Lists what is to be done, for this shard. Wildcards ask for catalogs, and a lock for nothing. */

@@ -119,6 +119,7 @@ async function* runRequest(
       absent: request.file.entries.filter((entry) => !entries.includes(entry)),
       cache,
       policies: request.policies,
+      policy: request.policy,
       manifests,
       registries,
       folder,

@@ -2,6 +2,7 @@ import { RegiError } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import {
   isTag,
+  parseTag,
   referenceIn,
   repositoryName,
   type Reference,
@@ -16,13 +17,16 @@ import type { Stores } from '../../targets/opened-store.ts';
 import { isCarried } from '../../trust/collect.ts';
 import type { Gate } from '../../trust/gate.ts';
 import type { TrustPolicy } from '../../trust/policy.ts';
+import { filePlaceOf } from '../../targets/file-place.ts';
 
 /** An image, and the name that decides which rule holds for it. */
 export interface Decided {
   /** The name that the operator gave it; undefined where only a file names it. */
-  readonly name: Repository | undefined;
+  readonly name: Reference | undefined;
   /** The image as typed, for messages. */
   readonly text: string;
+  /** Where it is read from. A policy.json has rules for files. */
+  readonly location?: Location | undefined;
 }
 
 /**
@@ -33,10 +37,10 @@ export interface Decided {
  */
 export async function gateFor(
   policy: TrustPolicy,
-  { name, text }: Decided,
+  { name, text, location }: Decided,
   stores: Stores,
 ): Promise<Gate> {
-  const found = policy.ruleFor(name ?? NAMELESS);
+  const found = policy.ruleFor(name ?? NAMELESS, location && filePlaceOf(location));
   if (found === undefined)
     throw new RegiError(
       'POLICY_REFUSED',
@@ -62,6 +66,8 @@ export interface Copying {
   readonly fullName?: Reference | undefined;
   /** False where the image of a registry is taken from the local store. */
   readonly isRemote?: boolean | undefined;
+  /** The tag, where the source names a repository whose tags are copied. */
+  readonly tag?: string | undefined;
 }
 
 /** Opens the gate of one copy; undefined without a policy. @throws as `gateFor()`. */
@@ -72,7 +78,8 @@ export async function gateOfCopy(
 ): Promise<Gate | undefined> {
   if (policy === undefined) return undefined;
   const { text, fullName } = copying;
-  const gate = await gateFor(policy, { name: decidingName(copying), text }, stores);
+  const { source: location } = copying;
+  const gate = await gateFor(policy, { name: decidingName(copying), text, location }, stores);
   return { ...gate, repository: fullName && repositoryName(fullName) };
 }
 
@@ -101,8 +108,9 @@ const NAMELESS: Repository = { domain: '', path: '' };
  * Returns the name that decides: that of the source in a registry, as typed, and else that of the
  * destination. Names inside an archive, a layout or the local store may be those of an attacker.
  */
-function decidingName({ source, destination, isRemote }: Copying): Repository | undefined {
-  if (source.kind === 'registry' && isRemote === true) return source.reference;
+function decidingName({ source, destination, isRemote, tag }: Copying): Reference | undefined {
+  if (source.kind === 'registry' && isRemote === true)
+    return tag === undefined ? source.reference : { ...source.reference, tag: parseTag(tag) };
   if (destination === undefined) return undefined;
   if (destination.kind === 'registry' || destination.kind === 'local') return destination.reference;
   if (!isArchive(destination) || destination.reference === undefined) return undefined;

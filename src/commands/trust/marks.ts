@@ -2,8 +2,7 @@ import type { Digest } from '../../oci/digest.ts';
 import type { ReferrerNode, SubjectNode } from '../../operations/referrers/tree.ts';
 import type { CallOptions, Source } from '../../store.ts';
 import { BUNDLE_TYPE_PREFIX } from '../../trust/candidate.ts';
-import type { Gate } from '../../trust/gate.ts';
-import { verifySignatures } from '../../trust/verify-signatures.ts';
+import { judge, type Gate } from '../../trust/gate.ts';
 
 /** What is known of a referrer that may be a signature. */
 export interface SignatureMark {
@@ -79,8 +78,10 @@ async function resultsOf(
   source: Source,
   options: CallOptions,
 ): Promise<ReadonlyMap<string, Result> | undefined> {
-  if (gate === undefined || gate.rule.kind === 'accept') return undefined;
-  const { report } = await verifySignatures(source, digest, gate.rule, { ...gate, ...options });
+  if (gate === undefined) return undefined;
+  const { rule } = gate;
+  if (rule.kind === 'accept') return undefined;
+  const report = await judge({ ...gate, rule }, source, { digest }, options);
   const results = new Map<string, Result>();
   for (const { origin, step, signer, reason } of report.candidates) {
     if (results.get(origin)?.status === 'verified') continue;

@@ -18,8 +18,8 @@ import { flag, value } from '../arguments/arguments.ts';
 const POLICY_LIMIT_BYTES = 1024 * 1024;
 
 /**
- * Reads the policy of `--verify`, `--key`, or `--identity` with `--issuer`, with its keys and
- * trusted root. Call it before the first request.
+ * Reads the policy of `--verify`, `--key`, `--policy`, or `--identity` with `--issuer`, with its
+ * keys and trusted root. Call it before the first request.
  *
  * @returns undefined where none is given.
  * @throws {UsageError} for several of them, a half one, and beside `--referrers`; {RegiError}
@@ -37,12 +37,18 @@ export async function readPolicy(
       `Cannot use --${identity === undefined ? 'issuer' : 'identity'} alone: expected both --identity and --issuer`,
       { hint: 'an identity means nothing without the service that vouches for it' },
     );
-  const given = [file, key, identity].filter((way) => way !== undefined).length;
+  const tools = value(args, 'policy');
+  if (tools === undefined && value(args, 'policy-file') !== undefined)
+    throw new UsageError('Cannot use --policy-file alone: expected --policy containers beside it');
+  const given = [file, key, identity, tools].filter((way) => way !== undefined).length;
   if (given > 1)
-    throw new UsageError('Cannot use --verify, --key and --identity together: expected one', {
-      hint: 'write the rules into the file of --verify',
-    });
-  if (value(args, 'trusted-root') !== undefined && (given === 0 || key !== undefined))
+    throw new UsageError(
+      'Cannot use --verify, --key, --identity and --policy together: expected one',
+      {
+        hint: 'write the rules into the file of --verify',
+      },
+    );
+  if (value(args, 'trusted-root') !== undefined && file === undefined && identity === undefined)
     throw new UsageError('Cannot use --trusted-root without --verify or --identity', {
       hint: 'signatures of a key alone need no trusted root',
     });
@@ -52,6 +58,10 @@ export async function readPolicy(
       'Cannot use --referrers with a policy: other referrers than signatures cannot be verified',
       { hint: 'drop --referrers: signatures are copied without it' },
     );
+  if (tools !== undefined) {
+    const { readContainersPolicy } = await import('./containers.ts');
+    return readContainersPolicy(args, context);
+  }
   const { cwd } = context.io;
   const root = await readTrustedRoot(args, context);
   if (file !== undefined) {

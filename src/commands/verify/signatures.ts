@@ -12,8 +12,8 @@ import { linesText, styled, type Styled } from '../../styled.ts';
 import { type Location } from '../../targets/location.ts';
 import { withStores } from '../../targets/open-store.ts';
 import { parseSourceLocation } from '../../targets/path.ts';
-import { candidateLine } from '../../trust/gate.ts';
-import { verifySignatures, type SignatureReport } from '../../trust/verify-signatures.ts';
+import { candidateLine, judge } from '../../trust/gate.ts';
+import type { SignatureReport } from '../../trust/verify-signatures.ts';
 import { value } from '../arguments/arguments.ts';
 import { gateFor } from '../trust/gates.ts';
 import { readPolicy } from '../trust/policy.ts';
@@ -36,14 +36,18 @@ export async function* verifySignaturesOf(
   // The policy and its keys are read before the first request.
   const policy = await readPolicy(args, context);
   if (policy === undefined)
-    throw new UsageError('Cannot verify signatures: expected --key, --identity or --verify', {
-      hint: 'type: regi verify --signatures --key cosign.pub IMAGE',
-    });
+    throw new UsageError(
+      'Cannot verify signatures: expected --key, --identity, --verify or --policy',
+      {
+        hint: 'type: regi verify --signatures --key cosign.pub IMAGE',
+      },
+    );
   const refused: SignatureRow[] = [];
   yield* withStores(context, {}, async function* (stores) {
     for (const text of args.positionals) {
       const location = await parseSourceLocation(text, context.io);
-      const gate = await gateFor(policy, { name: nameOf(location, args), text }, stores);
+      const name = nameOf(location, args);
+      const gate = await gateFor(policy, { name, text, location }, stores);
       const { rule, scope } = gate;
       if (rule.kind === 'accept')
         throw new UsageError(`Cannot verify ${quote(text)}: the policy accepts it unsigned`, {
@@ -53,8 +57,10 @@ export async function* verifySignaturesOf(
       const repository = fullName && repositoryName(fullName);
       // A tag is resolved once; with a digest, the tag is only a label.
       const root = await store.resolve(reference, { signal: context.signal });
-      const options = { ...gate, repository, signal: context.signal };
-      const { report } = await verifySignatures(store, root.digest, rule, options);
+      const { digest } = root;
+      const { signal } = context;
+      const report = await judge({ ...gate, rule, repository }, store, { digest }, { signal });
+      // Of an index whose images are verified one by one, the refused one is named.
       const row = { location: text, scope, ...report };
       if (!row.accepted) refused.push(row);
       yield row;
@@ -76,7 +82,7 @@ export async function* verifySignaturesOf(
 
 /** Prints the image, then a line per candidate. */
 export function signatureText(
-  { location, digest, accepted, step, candidates, skipped }: SignatureRow,
+  { location, digest, accepted, step, candidates, skipped, reason }: SignatureRow,
   context: Context,
 ): Styled {
   const style = pageStyle(context);
@@ -86,7 +92,10 @@ export function signatureText(
   });
   const result = accepted ? styled('good', 'signed') : styled('bad', `refused (${step})`);
   const image = [result, ' ', styled('name', location), styled('detail', `@${digest}`)];
-  const rest = skipped.length === 0 ? [] : [`  ${formatCount(skipped.length, 'other referrer')}`];
+  const rest = [
+    ...(reason === undefined ? [] : [`  ${reason}`]),
+    ...(skipped.length === 0 ? [] : [`  ${formatCount(skipped.length, 'other referrer')}`]),
+  ];
   return linesText([
     ...wrapLine(image, style),
     ...tableLines([{ role: 'detail' }, { rank: 1 }, {}, {}], lines, style),

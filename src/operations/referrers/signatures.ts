@@ -1,6 +1,7 @@
 import { together } from '../../concurrency/together.ts';
 import type { RegiError } from '../../errors.ts';
 import { sameContent, type Descriptor } from '../../oci/descriptor.ts';
+import { isIndexType } from '../../oci/media-types.ts';
 import type { Source } from '../../store.ts';
 import type { CarriedSignature } from '../../trust/collect.ts';
 import { admissionText, admit, signaturesOf, type Gate } from '../../trust/gate.ts';
@@ -53,12 +54,17 @@ export async function admittedSignatures(
   session: CopySession,
   source: Source,
   gate: Gate,
-  { found, root, narrowed }: AdmittedRoots,
+  { found, root, narrowed, carried }: AdmittedRoots,
   signal: AbortSignal,
 ): Promise<readonly CarriedSignature[]> {
   const isMade = narrowed?.manifest.kind === 'index' && !sameContent(found, root);
+  const listed = isMade ? narrowed.manifest.manifests : undefined;
+  const images =
+    carried === undefined
+      ? listed
+      : [...carried.values()].filter(({ mediaType }) => !isIndexType(mediaType));
   const admission = await session.ask(source, signal, () =>
-    admit(gate, source, { found: found.digest, landed: root.digest, isMade }, { signal }),
+    admit(gate, source, { found: found.digest, landed: root.digest, isMade, images }, { signal }),
   );
   // The caller that verified the index has said so.
   if (gate.verified === undefined)

@@ -178,9 +178,11 @@ async function transfer(
   const { platforms } = narrowed;
   const wanted = { platforms, sparse: sparse && platforms.length > 0 };
   // No layer of a refused image is brought. The copy asks again, about the same bytes.
-  if (gate !== undefined && route.held !== undefined) {
-    const { digest: landed } = narrowed.root;
-    const isMade = platforms.length > 1 && landed !== found.digest;
+  const { digest: landed } = narrowed.root;
+  const isMade = platforms.length > 1 && landed !== found.digest;
+  // The images of such an index are known to the copy alone.
+  const isLater = gate?.rule.kind === 'containers' && (isMade || wanted.sparse);
+  if (gate !== undefined && route.held !== undefined && !isLater) {
     await admit(gate, source, { found: found.digest, landed, isMade }, { signal });
   }
   const to = await bringOmitted(route, destination, found, { wanted, session, stores, signal });

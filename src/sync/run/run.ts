@@ -15,7 +15,8 @@ import { isArchive } from '../../targets/location.ts';
 import { openGate } from '../../targets/open-gate.ts';
 import type { Stores } from '../../targets/opened-store.ts';
 import type { Gate } from '../../trust/gate.ts';
-import type { TrustRule } from '../../trust/policy.ts';
+import type { TrustPolicy, TrustRule } from '../../trust/policy.ts';
+import { ruleOf } from './rule-of.ts';
 import type { FactCache } from '../state/cache.ts';
 import type { PlannedManifests } from '../state/planned-manifests.ts';
 import type { DeletedLog } from '../prune/deleted-log.ts';
@@ -56,6 +57,8 @@ export interface SyncOptions {
   readonly folder: string;
   /** Rules that entries name with `verify`. */
   readonly policies: ReadonlyMap<string, TrustRule>;
+  /** The policy of the command line, for all images. */
+  readonly policy: TrustPolicy | undefined;
   /** The folder of the file, for its programs; undefined runs none. */
   readonly programsIn: string | undefined;
   readonly cache: FactCache;
@@ -290,12 +293,8 @@ class SyncRun {
   }
 
   async #gateOf(route: Route, reference: string): Promise<Gate | undefined> {
-    const { verify } = route.entry;
-    if (verify === undefined) return undefined;
-    const rule = this.#options.policies.get(verify);
-    // The file was checked; a name that is missing all the same must not let the image pass.
-    if (rule === undefined) throw new Error(`No policy is called ${verify}`);
-    return openGate({ rule, scope: verify }, sourceName(route, reference), this.#stores);
+    const found = ruleOf(route, reference, this.#options);
+    return found && openGate(found, sourceName(route, reference), this.#stores);
   }
 
   #failed(

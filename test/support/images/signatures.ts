@@ -117,9 +117,11 @@ export function makeSimpleSigning(
   signer: Signer,
   options: Pick<StatementOptions, 'signed'> & {
     readonly annotations?: Readonly<Record<string, string>>;
+    /** The name that it states. */
+    readonly name?: string;
   } = {},
 ): TestSignature {
-  const payload = makeSimplePayload(options.signed ?? image.digest);
+  const payload = makeSimplePayload(options.signed ?? image.digest, options.name);
   return simpleManifest(payload, {
     'dev.cosignproject.cosign/signature': signer.sign(payload).toString('base64'),
     ...options.annotations,
@@ -143,11 +145,11 @@ export function simpleManifest(
 }
 
 /** Makes the payload that cosign 2 signs. */
-export function makeSimplePayload(digest: Digest): Buffer {
+export function makeSimplePayload(digest: Digest, name = 'registry.example/app'): Buffer {
   return Buffer.from(
     JSON.stringify({
       critical: {
-        identity: { 'docker-reference': 'registry.example/app' },
+        identity: { 'docker-reference': name },
         image: { 'docker-manifest-digest': digest },
         type: 'cosign container image signature',
       },

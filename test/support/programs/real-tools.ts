@@ -21,6 +21,8 @@ const PACKAGES = {
   nginx: 'nginx-light',
   squid: 'squid',
   htpasswd: 'apache2-utils',
+  gpg: 'gpg',
+  gpgv: 'gpgv',
   'gnome-keyring-daemon': 'gnome-keyring',
   'dbus-daemon': 'dbus-daemon',
   'dbus-launch': 'dbus-x11',
