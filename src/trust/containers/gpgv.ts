@@ -38,10 +38,18 @@ export async function verifyWithGpgv(
     const result = await askProgram(
       'gpgv',
       [
-        ...['--homedir', home, '--log-file', join(home, 'log'), '--status-fd', '2'],
+        '--homedir',
+        home,
+        '--log-file',
+        join(home, 'log'),
+        '--status-fd',
+        '2',
         ...names.flatMap((name) => ['--keyring', name]),
         // Standard output is bounded: a message of some bytes may unpack to gigabytes.
-        ...['--output', '-', '--', message],
+        '--output',
+        '-',
+        '--',
+        message,
       ],
       {
         input: '',

@@ -1,4 +1,4 @@
-import { RegiError } from '../../errors.ts';
+import type { RegiError } from '../../errors.ts';
 import { algorithmOf, encodedOf, type Digest } from '../../oci/digest.ts';
 import type { CallOptions, Source } from '../../store.ts';
 import type { SimpleSigningCandidate } from '../candidate.ts';
