@@ -4,12 +4,12 @@ import { repositoryName } from '../../oci/reference.ts';
 import type { CopyJob } from '../../operations/copy/copy-image.ts';
 import { quote } from '../../quote.ts';
 import type { NamedImage } from '../../store.ts';
+import type { ImagesLocation } from '../../targets/location.ts';
 import type { ImageSource, Stores } from '../../targets/opened-store.ts';
 import { admit, type Gate } from '../../trust/gate.ts';
 import type { TrustPolicy } from '../../trust/policy.ts';
 import { isSignature, gateFor } from '../trust/gates.ts';
-import type { ImportRequest } from './import.ts';
-import type { PlannedImport } from './names.ts';
+import type { ImportNaming, PlannedImport } from './names.ts';
 
 /** Leaves out signatures, which are copied with the images that they sign. */
 export async function withoutSignatures(
@@ -31,7 +31,10 @@ export async function withoutSignatures(
 export async function gateOfImport(
   policy: TrustPolicy | undefined,
   { entry, label, target }: PlannedImport,
-  { naming: { prefix, mappings }, location }: Pick<ImportRequest, 'location' | 'naming'>,
+  {
+    naming: { prefix, mappings },
+    location,
+  }: { readonly location: ImagesLocation; readonly naming: ImportNaming },
   stores: Stores,
 ): Promise<{ readonly gate?: Gate; readonly refused?: RegiError }> {
   if (policy === undefined) return {};
