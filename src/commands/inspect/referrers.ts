@@ -2,6 +2,7 @@ import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { assertNever } from '../../errors.ts';
 import { readManifest } from '../../operations/copy/read-manifest.ts';
+import { leftOutError, LeftOutReferrers } from '../../operations/referrers/left-out.ts';
 import {
   referrerTree,
   type ReferrerNode,
@@ -79,11 +80,15 @@ async function* runReferrers(args: ParsedArguments, context: Context): AsyncIter
       context.note(
         `"${typed}" is in a place that keeps no referrers; only its tags and index are searched`,
       );
+    const leftOut = new LeftOutReferrers();
     const subjects = await referrerTree(store, root, {
       signal,
+      leftOut,
       lanes: lanesOf(context),
       accepts: type === undefined ? undefined : (text: string) => matchesWildcard(text, type),
     });
+    if (leftOut.first !== undefined && subjects.every(({ referrers }) => referrers.length === 0))
+      throw leftOut.first;
     yield {
       kind: 'image',
       name: typed,
@@ -97,6 +102,7 @@ async function* runReferrers(args: ParsedArguments, context: Context): AsyncIter
       row.kind === 'referrer' ? { ...row, signature: marks.get(markKey(row)) } : row,
     );
     yield* rows;
+    if (leftOut.report(typed, context.onEvent) > 0) throw leftOutError(1);
     if (rows.length === 0)
       context.note(
         type === undefined ? 'Nothing refers to it' : `Nothing of type "${type}" refers to it`,

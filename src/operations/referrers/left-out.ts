@@ -28,6 +28,11 @@ export class LeftOutReferrers {
     }
   }
 
+  /** The first failure; undefined when nothing failed. */
+  get first(): RegiError | undefined {
+    return this.#failures[0];
+  }
+
   /** Emits one warning for each kind of failure, and returns how many failures there were. */
   report(image: string, onEvent: OnEvent): number {
     const counts = new Map<ErrorCode, number>();

@@ -6,7 +6,8 @@ import { formatPlatform } from '../../oci/platform.ts';
 import type { CallOptions, Source } from '../../store.ts';
 import type { ManifestNode } from '../copy/read-manifest.ts';
 import { CopySession, type CopySessionOptions } from '../copy/session.ts';
-import { subjectsOf, taggedReferrers, walkReferrers } from './walk.ts';
+import type { LeftOutReferrers } from './left-out.ts';
+import { subjectsOf, taggedReferrers, walkReferrers, type WalkOptions } from './walk.ts';
 
 /** A signature, SBOM or attestation of an image, with its own referrers. */
 export interface ReferrerNode {
@@ -33,6 +34,8 @@ export interface SubjectNode {
 export interface ReferrerTreeOptions extends CallOptions, Pick<CopySessionOptions, 'lanes'> {
   /** Keeps nodes of such a type, and those that lead to one. */
   readonly accepts?: ((artifactType: string) => boolean) | undefined;
+  /** Collects lists that fail; without it the first failure is thrown. */
+  readonly leftOut?: LeftOutReferrers | undefined;
 }
 
 const ATTESTATION_TYPE = 'application/vnd.in-toto+json';
@@ -44,15 +47,16 @@ const ATTESTATION_TYPE = 'application/vnd.in-toto+json';
 export async function referrerTree(
   source: Source,
   root: ManifestNode,
-  { accepts = () => true, signal = new AbortController().signal, lanes }: ReferrerTreeOptions = {},
+  options: ReferrerTreeOptions = {},
 ): Promise<readonly SubjectNode[]> {
+  const { accepts = () => true, signal = new AbortController().signal, lanes, leftOut } = options;
   const session = new CopySession({ lanes });
   const entries = await subjectsOf(session, source, root, signal);
   const subjects = entries.filter((entry) => !isAttestation(entry));
   const [listed, tagged] = await together<[readonly FlatNode[], readonly FlatNode[]]>(
     [
-      (either) => listedNodes(session, source, subjects, either),
-      (either) => taggedNodes(session, source, subjects, either),
+      (either) => listedNodes(session, source, subjects, { signal: either, leftOut }),
+      (either) => taggedNodes(session, source, subjects, { signal: either, leftOut }),
     ],
     signal,
   );
@@ -83,10 +87,10 @@ async function listedNodes(
   session: CopySession,
   source: Source,
   subjects: readonly Descriptor[],
-  signal: AbortSignal,
+  options: WalkOptions,
 ): Promise<readonly FlatNode[]> {
   const nodes: ((either: AbortSignal) => Promise<FlatNode>)[] = [];
-  for await (const { descriptor, subject } of walkReferrers(session, source, subjects, { signal }))
+  for await (const { descriptor, subject } of walkReferrers(session, source, subjects, options))
     nodes.push(async (either) => {
       const { artifactType: listed } = descriptor;
       // Lists of older registries lack it, and cosign's tag says only that the config is empty.
@@ -95,22 +99,22 @@ async function listedNodes(
         : await typeOf(session, source, descriptor, either);
       return { subject, node: { descriptor, artifactType, found: 'subject', tag: undefined } };
     });
-  return together(nodes, signal);
+  return together(nodes, options.signal);
 }
 
 async function taggedNodes(
   session: CopySession,
   source: Source,
   subjects: readonly Descriptor[],
-  signal: AbortSignal,
+  options: WalkOptions,
 ): Promise<readonly FlatNode[]> {
-  const tagged = await taggedReferrers(session, source, subjects, { signal });
+  const tagged = await taggedReferrers(session, source, subjects, options);
   return together(
     tagged.map(({ descriptor, subject, tag }) => async (either: AbortSignal): Promise<FlatNode> => {
       const artifactType = await typeOf(session, source, descriptor, either);
       return { subject, node: { descriptor, artifactType, found: 'tag', tag } };
     }),
-    signal,
+    options.signal,
   );
 }
 

@@ -3,7 +3,11 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { encodedOf } from '../../../src/oci/digest.ts';
 import { main } from '../../../src/main.ts';
 import { createMemoryPlace } from '../../../src/stores/memory.ts';
-import { startFakeRegistry, type FakeRegistry } from '../../support/registries/fake-registry.ts';
+import {
+  startFakeRegistry,
+  type FakeRegistry,
+  type Fault,
+} from '../../support/registries/fake-registry.ts';
 import { expectGolden } from '../../support/golden.ts';
 import { makeArtifact, makeImage, makeIndex } from '../../support/images/images.ts';
 import { fakeIo } from '../../support/cli/io.ts';
@@ -110,5 +114,49 @@ describe('referrers', () => {
     const { stdout } = await run('--json', '--platform', 'linux/amd64');
     expect(stdout).toContain(SCAN.root.digest);
     expect(stdout).not.toContain(SBOM.root.digest);
+  });
+});
+
+describe('B6: regi referrers of a list that fails', () => {
+  const image = makeImage({ seed: 70 });
+  const sbom = makeArtifact({ subject: image.root, size: 11 });
+  const signature = makeArtifact({ subject: sbom.root, size: 12 });
+
+  async function referred(fault: Fault): Promise<string> {
+    const registry = await startFakeRegistry();
+    const store = registry.place.open('app');
+    await image.pushAll(store, '1');
+    for (const artifact of [sbom, signature]) await artifact.pushAll(store);
+    registry.fault({ ...fault, times: 99 });
+    return `${registry.host}/app:1`;
+  }
+
+  test('shows the beginning of a list that breaks off, and ends with 8', async () => {
+    const name = await referred({
+      match: { path: new RegExp(`/referrers/${image.root.digest}`) },
+      action: { kind: 'headers', headers: { link: '</v2/app; rel="next"' } },
+    });
+    const { status, stdout, stderr } = await runMain(['referrers', name]);
+    expect([status, stderr]).toEqual([8, expect.stringContaining('malformed')]);
+    expect(stdout).toContain(sbom.root.digest.slice(7, 19));
+    expect(stdout).toContain(signature.root.digest.slice(7, 19));
+  });
+
+  test('shows the others when the list of a referrer is refused, and ends with 8', async () => {
+    const name = await referred({
+      match: { path: new RegExp(`/referrers/${sbom.root.digest}`) },
+      action: { kind: 'respond', status: 401 },
+    });
+    const { status, stdout, stderr } = await runMain(['referrers', name]);
+    expect([status, stderr]).toEqual([8, expect.stringContaining('status 401')]);
+    expect(stdout).toContain(sbom.root.digest.slice(7, 19));
+  });
+
+  test('fails as the registry does when nothing can be listed', async () => {
+    const name = await referred({
+      match: { path: /\/referrers\// },
+      action: { kind: 'respond', status: 401 },
+    });
+    expect(await runMain(['referrers', name])).toMatchObject({ status: 4, stdout: '' });
   });
 });
