@@ -1,3 +1,4 @@
+import type { RegiError } from './errors.ts';
 import type { Descriptor } from './oci/descriptor.ts';
 import type { Digest } from './oci/digest.ts';
 import type { Repository } from './oci/reference.ts';
@@ -273,10 +274,16 @@ export interface NamedImage {
   readonly root: Descriptor;
 }
 
+/** Options of a list of images. */
+export interface ImageListOptions extends CallOptions {
+  /** Called with the reason for each entry that cannot be read. Without it, the first is thrown. */
+  readonly onUnusable?: ((error: RegiError) => void) | undefined;
+}
+
 /** Knows all images that it holds: a layout, an archive, the local store. */
 export interface ImageLister {
   /** Lists every name once, and images without one, in the order of the place. */
-  images(options?: CallOptions): Promise<readonly NamedImage[]>;
+  images(options?: ImageListOptions): Promise<readonly NamedImage[]>;
 }
 
 /** True if the place knows all its images. */

@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os';
 import { basename, resolve } from 'node:path';
 
 import type { Context } from '../context.ts';
+import type { RegiError } from '../errors.ts';
 import { familiarReference, parseTag } from '../oci/reference.ts';
 import type { NamedImage } from '../store.ts';
 import { openArchive, withBases, type ArchivePlace } from '../stores/archive/archive.ts';
@@ -42,7 +43,10 @@ export async function openImageSource(
     ? await openWholeArchive(location, bases, context)
     : await openWholeLayout(location.path, context);
   try {
-    return { opened: { ...opened, images: await imagesMeant(opened, location, context) }, close };
+    const images = await imagesMeant(opened, location, context);
+    const unusable = images === opened.images ? (opened.unusable ?? []) : [];
+    for (const { message } of unusable) context.warn(`${message}; it was left out`);
+    return { opened: { ...opened, images, unusable }, close };
   } catch (error) {
     await close();
     throw error;
@@ -74,10 +78,13 @@ async function openWholeLayout(
     signal,
     onNotice: warn,
   });
+  const unusable: RegiError[] = [];
+  const onUnusable = (error: RegiError): void => void unusable.push(error);
   return {
     opened: {
       store: layout.whole,
-      images: await layout.images({ signal }),
+      images: await layout.images({ signal, onUnusable }),
+      unusable,
       unnamed: unnamedRepository(basename(folder)),
       omitted: [],
       blobs: layout.blobs({ signal }),
@@ -94,6 +101,8 @@ async function openWholeArchive(
   const { io, signal } = context;
   const { path } = location;
   const unpacking = unpackingIn(context);
+  const unusable: RegiError[] = [];
+  const onUnusable = (error: RegiError): void => void unusable.push(error);
   const archive = await openArchiveAt(location, context);
   const paths = bases.map((base) => resolve(io.cwd, base.replace(/^(?:oci-)?archive:/, '')));
   try {
@@ -101,7 +110,8 @@ async function openWholeArchive(
     return {
       opened: {
         store,
-        images: await archive.images({ signal }),
+        images: await archive.images({ signal, onUnusable }),
+        unusable,
         unnamed: unnamedRepository(path === '-' ? 'images' : basename(resolve(io.cwd, path))),
         omitted: archive.omitted,
         isMade: archive.format === 'docker',
@@ -162,7 +172,8 @@ export async function openImageFile(
   }
   const archive = await openArchiveAt(location, context);
   // The image of the name, or the only one: it takes its full name along.
-  const named = (await archive.images()).filter(
+  // The entry that is meant is read again, and its own error is thrown.
+  const named = (await archive.images({ onUnusable: () => {} })).filter(
     ({ name, tag }) =>
       digest === undefined && (reference === undefined || reference === name || reference === tag),
   );

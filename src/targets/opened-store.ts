@@ -1,3 +1,4 @@
+import type { RegiError } from '../errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Reference, Repository } from '../oci/reference.ts';
 import type { CallOptions, NamedImage, Place, Store } from '../store.ts';
@@ -83,6 +84,11 @@ export interface ImageSource {
   readonly store: Store;
   /** All images, or the one that the location names. */
   readonly images: readonly NamedImage[];
+  /**
+   * Errors of entries that cannot be read, and were left out with a warning. Empty where the
+   * location names one image.
+   */
+  readonly unusable?: readonly RegiError[] | undefined;
   /** The repository of images without a full name. */
   readonly unnamed: Repository;
   /** Layers that an archive leaves out because an earlier one carried them. */

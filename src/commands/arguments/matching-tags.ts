@@ -35,18 +35,30 @@ export function tagsOf(
   throw new UsageError(`Cannot list the tags of "${name}"`, { hint: 'name one tag' });
 }
 
-/** Counts the names of a list that were not carried because they are no tags. */
-export class UnusableTags {
+/** Counts what was not carried because it could not be read: names that are no tags, and images. */
+export class Unusable {
   #count = 0;
+  #images = 0;
 
   add(): void {
     this.#count += 1;
+  }
+
+  /** Adds entries of an archive or layout, of which a warning has told. */
+  addImages(count: number): void {
+    this.#images += count;
   }
 
   /**
    * @throws {RegiError} PARTIAL_FAILURE if there was any; to be called when the others are done.
    */
   check(): void {
+    if (this.#images > 0)
+      throw new RegiError(
+        'PARTIAL_FAILURE',
+        `Cannot carry ${formatCount(this.#images, 'image')}: its entry in index.json cannot be read`,
+        { hint: 'all other images were carried; write the archive or layout again' },
+      );
     if (this.#count === 0) return;
     throw new RegiError(
       'PARTIAL_FAILURE',
@@ -66,7 +78,7 @@ export async function* matchingTags(
   from: OpenedStore,
   patterns: readonly string[],
   context: Context,
-  unusable?: UnusableTags,
+  unusable?: Unusable,
 ): AsyncIterable<string> {
   const accepts = tagFilter(patterns);
   let found = false;

@@ -9,7 +9,7 @@ import { canKeepUnnamed } from '../../store.ts';
 import { withStores } from '../../targets/open-store.ts';
 import { recordChanges } from '../../targets/planned-changes.ts';
 import { flag, value } from '../arguments/arguments.ts';
-import { UnusableTags } from '../arguments/matching-tags.ts';
+import { Unusable } from '../arguments/matching-tags.ts';
 import { copyOptions } from '../arguments/copy-options.ts';
 import {
   digestRow,
@@ -30,7 +30,7 @@ async function* runCopy(args: ParsedArguments, context: Context): AsyncIterable<
     yield* withStores(context, {}, (stores) => copyToArchive(request, args, stores, context));
     return;
   }
-  const unusable = new UnusableTags();
+  const unusable = new Unusable();
   yield* withStores(context, { dryRun: flag(args, 'dry-run') }, (stores) =>
     copyRows(copyJobs(request, args, stores, context, unusable), args, context),
   );

@@ -16,7 +16,7 @@ import { parseDestinationLocation } from '../../targets/path.ts';
 import type { PlannedChanges } from '../../targets/planned-changes.ts';
 import type { TrustPolicy } from '../../trust/policy.ts';
 import { flag, locationArgument, positional, value, values } from '../arguments/arguments.ts';
-import { matchingTags, type UnusableTags } from '../arguments/matching-tags.ts';
+import { matchingTags, type Unusable } from '../arguments/matching-tags.ts';
 import { listName, readList, refuseYaml } from '../arguments/read-list.ts';
 import { gateOfCopy, type Copying } from '../trust/gates.ts';
 import { readPolicy } from '../trust/policy.ts';
@@ -90,7 +90,7 @@ export async function* copyJobs(
   args: ParsedArguments,
   stores: Stores,
   context: Context,
-  unusable: UnusableTags,
+  unusable: Unusable,
 ): AsyncIterable<NamedJob | FailedJob> {
   // The policy and its keys are read before the first request.
   const policy = await readPolicy(args, context);
@@ -147,7 +147,7 @@ async function* tagJobs(
   args: ParsedArguments,
   stores: Stores,
   context: Context,
-  unusable: UnusableTags,
+  unusable: Unusable,
 ): AsyncIterable<NamedJob> {
   const from = await stores.open(source, 'source');
   // With --no-clobber each tag is looked up just before it is set.

@@ -14,7 +14,7 @@ import type { ArchivePlan } from '../../tar/archive-target.ts';
 import { formatBlobList, mergeCarried } from '../../tar/carried-blobs.ts';
 import { withStores } from '../../targets/open-store.ts';
 import { flag, platformOption, value, values } from '../arguments/arguments.ts';
-import { UnusableTags } from '../arguments/matching-tags.ts';
+import { Unusable } from '../arguments/matching-tags.ts';
 import { copyOptions } from '../arguments/copy-options.ts';
 import { digestRow, digestText, openDigestFile, type DigestRow } from '../output/digest-row.ts';
 import { exportDestination } from './destination.ts';
@@ -40,7 +40,7 @@ async function* runExport(args: ParsedArguments, context: Context): AsyncIterabl
     context,
   );
   const dockerPlatform = platformOption(args, context, 'docker-platform');
-  const unusable = new UnusableTags();
+  const unusable = new Unusable();
   let planned: Planned | undefined;
   let exported: readonly ExportedImage[] = [];
   yield* withStores(context, {}, async function* (stores) {

@@ -22,7 +22,7 @@ import type { OpenOptions, Stores } from '../../targets/opened-store.ts';
 import { parseSourceLocation, parseSourceRepository } from '../../targets/path.ts';
 import type { TrustPolicy } from '../../trust/policy.ts';
 import { flag, value, values } from '../arguments/arguments.ts';
-import { matchingTags, noTagError, type UnusableTags } from '../arguments/matching-tags.ts';
+import { matchingTags, noTagError, type Unusable } from '../arguments/matching-tags.ts';
 import { listName, parseLines, readList, refuseYaml } from '../arguments/read-list.ts';
 import { isDockerSave } from './destination.ts';
 import { nameInArchive } from '../copy/to-archive.ts';
@@ -46,7 +46,7 @@ export async function* exportJobs(
   args: ParsedArguments,
   stores: Stores,
   context: Context,
-  unusable: UnusableTags,
+  unusable: Unusable,
 ): AsyncIterable<ExportJob> {
   const patterns = values(args, 'tags');
   const manyTags = flag(args, 'all-tags') || patterns.length > 0;
@@ -66,13 +66,13 @@ export async function* exportJobs(
   const oneOfMany = typed.length + listed.length > 1;
   for (const image of typed) {
     if (isWhole(image.source) && holdsImages(image.source))
-      yield* heldJobs(image.source, image.text, { patterns, policy }, stores);
+      yield* heldJobs(image.source, image.text, { patterns, policy }, stores, unusable);
     else if (manyTags) yield* tagJobs(image, { patterns, policy }, stores, context, unusable);
     else yield await oneJob(image, policy, stores, { ...local, oneOfMany });
   }
   for (const image of listed) {
     if (isWhole(image.source) && holdsImages(image.source) && image.name === undefined)
-      yield* heldJobs(image.source, image.text, { patterns: [], policy }, stores);
+      yield* heldJobs(image.source, image.text, { patterns: [], policy }, stores, unusable);
     else yield await oneJob(image, policy, stores, { ...local, oneOfMany });
   }
 }
@@ -100,7 +100,7 @@ async function* tagJobs(
   { patterns, policy }: Selection,
   stores: Stores,
   context: Context,
-  unusable: UnusableTags,
+  unusable: Unusable,
 ): AsyncIterable<ExportJob> {
   const from = await stores.open(source, 'source');
   if ('path' in source)
@@ -130,9 +130,11 @@ async function* heldJobs(
   text: string,
   { patterns, policy }: Selection,
   stores: Stores,
+  unusable: Unusable,
 ): AsyncIterable<ExportJob> {
   const accepts = tagFilter(patterns);
-  const { store, images } = await stores.openImages(location);
+  const { store, images, unusable: unread = [] } = await stores.openImages(location);
+  unusable.addImages(unread.length);
   const wanted = images.filter(
     ({ tag }) => patterns.length === 0 || (tag !== undefined && accepts(tag)),
   );

@@ -1,6 +1,6 @@
 import { Lanes } from '../../concurrency/lanes.ts';
 import type { Context } from '../../context.ts';
-import { RegiError } from '../../errors.ts';
+import { RegiError, type ErrorCode } from '../../errors.ts';
 import { formatBytes, formatCount } from '../../format.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
@@ -117,6 +117,15 @@ export async function planBases(
   );
 }
 
+/** Errors about the content of an image. */
+const UNREADABLE: ReadonlySet<ErrorCode> = new Set([
+  'CONTENT_MISMATCH',
+  'INVALID_MANIFEST',
+  'LIMIT_EXCEEDED',
+  'NOT_FOUND',
+  'UNSUPPORTED',
+]);
+
 async function missingLayers(
   store: Source,
   root: Descriptor,
@@ -127,11 +136,14 @@ async function missingLayers(
   try {
     return await blobsNotCarried(store, root, wanted, { signal });
   } catch (cause) {
-    if (!(cause instanceof PlatformNotFoundError)) throw cause;
-    throw new RegiError(cause.code, `Cannot import ${quote(label)}: ${cause.message}`, {
-      hint: cause.hint,
-      cause,
-    });
+    if (cause instanceof PlatformNotFoundError)
+      throw new RegiError(cause.code, `Cannot import ${quote(label)}: ${cause.message}`, {
+        hint: cause.hint,
+        cause,
+      });
+    // The copy reports an image that cannot be read, and the others are imported.
+    if (wanted.optional && cause instanceof RegiError && UNREADABLE.has(cause.code)) return [];
+    throw cause;
   }
 }
 

@@ -23,6 +23,7 @@ import type { TrustPolicy } from '../../trust/policy.ts';
 import { flag, positional, value, values } from '../arguments/arguments.ts';
 import { lanesOf } from '../../targets/host-lanes.ts';
 import { copyOptions } from '../arguments/copy-options.ts';
+import { Unusable } from '../arguments/matching-tags.ts';
 import { jobFrom, type NamedJob } from '../copy/jobs.ts';
 import { listUntagged, tagKeptError, withChanges } from '../copy/copy.ts';
 import {
@@ -133,8 +134,11 @@ export async function* importImages(
   context: Context,
 ): AsyncIterable<ImportRow | TableText> {
   const from = policy === undefined ? given : await withoutSignatures(given, context);
+  const unusable = new Unusable();
+  unusable.addImages(from.unusable?.length ?? 0);
   const planned = planNames(from, naming);
   if (planned.length === 0) {
+    unusable.check();
     context.warn('Nothing to import: the archive holds no images');
     return;
   }
@@ -189,6 +193,7 @@ export async function* importImages(
     if (!isTable) await noteResults(imports, results, from.store, context);
   }
   if (isTable) yield await table();
+  unusable.check();
 }
 
 /**

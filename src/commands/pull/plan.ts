@@ -19,7 +19,7 @@ import {
 import type { OpenedStore } from '../../targets/opened-store.ts';
 import { admissionText, admit, type Gate } from '../../trust/gate.ts';
 import { flag, platformChoice } from '../arguments/arguments.ts';
-import { tagsOf, type UnusableTags } from '../arguments/matching-tags.ts';
+import { tagsOf, type Unusable } from '../arguments/matching-tags.ts';
 
 /** An image to pull: a name, and the part of its target that this machine needs. */
 export interface PlannedPull {
@@ -76,7 +76,7 @@ export async function* plannedPulls(
   source: PullSource,
   args: ParsedArguments,
   context: Context,
-  unusable: UnusableTags,
+  unusable: Unusable,
 ): AsyncIterable<PlannedPull> {
   if (!flag(args, 'all-tags')) {
     const planned = await planPull(reference, source, args, context);

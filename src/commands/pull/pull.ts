@@ -12,7 +12,7 @@ import { parseSourceLocation, parseSourceRepository, TAR_NAME } from '../../targ
 import type { OpenedStore, Stores } from '../../targets/opened-store.ts';
 import type { Gate } from '../../trust/gate.ts';
 import { flag, platformOption, positional, value } from '../arguments/arguments.ts';
-import { UnusableTags } from '../arguments/matching-tags.ts';
+import { Unusable } from '../arguments/matching-tags.ts';
 import { transferOptions } from '../arguments/copy-options.ts';
 import { listUntagged } from '../copy/copy.ts';
 import { gateOfCopy } from '../trust/gates.ts';
@@ -56,7 +56,7 @@ async function* runPull(args: ParsedArguments, context: Context): AsyncIterable<
       hint: `type: regi export --referrers ${typed} -o ${output}`,
     });
   const to = output === undefined ? undefined : await parseOutput(output, context);
-  const unusable = new UnusableTags();
+  const unusable = new Unusable();
   const policy = await readPolicy(args, context);
   yield* withStores(context, {}, async function* (stores) {
     const from = await stores.open(location, 'source');

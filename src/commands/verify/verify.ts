@@ -186,7 +186,12 @@ async function openVerifyTarget(
     const descriptor = await store.resolve(reference, { signal });
     return { source: store, roots: [{ name: text, descriptor }], isArchive: false };
   }
-  const { store, images, omitted, isSparse, blobs } = await stores.openImages(location, bases);
+  const { store, images, unusable, omitted, isSparse, blobs } = await stores.openImages(
+    location,
+    bases,
+  );
+  const [unread] = unusable ?? [];
+  if (unread !== undefined) throw unread;
   const common = {
     source: store,
     isArchive: location !== 'local' && isArchive(location),

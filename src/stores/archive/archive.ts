@@ -262,7 +262,7 @@ function placeOf(
     format,
     omitted,
     close,
-    images: async () => namedImages(index, names, onNotice),
+    images: async (call) => namedImages(index, names, { ...call, onNotice }),
     async *repositories({ signal } = {}) {
       for (const name of servedNames(repositoriesOf(served))) {
         signal?.throwIfAborted();

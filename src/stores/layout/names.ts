@@ -1,9 +1,10 @@
 import { basename } from 'node:path';
 
+import { InvalidManifestError, type Descriptor } from '../../oci/descriptor.ts';
 import { isManifestType } from '../../oci/media-types.ts';
 import { isTag, referenceIn, type Reference, type Repository } from '../../oci/reference.ts';
 import { quote } from '../../quote.ts';
-import type { NamedImage } from '../../store.ts';
+import type { ImageListOptions, NamedImage } from '../../store.ts';
 import { descriptorOf, type LayoutEntry, type LayoutIndex } from './index-json.ts';
 
 /** The tag and repository of an entry of index.json. */
@@ -48,17 +49,22 @@ export function namesOrLatest(index: LayoutIndex, fallback: Repository): readonl
   return [{ entry: only, repository: fallback, tag: 'latest', text: 'latest', isMade: true }];
 }
 
+interface NamedImagesOptions extends Pick<ImageListOptions, 'onUnusable'> {
+  readonly onNotice?: ((message: string) => void) | undefined;
+}
+
 /**
  * Lists the images of an index.json in their order.
  *
  * @param names its names.
  * @param onNotice called for each entry that is left out because its type is not that of a
  *   manifest, which the image-spec allows.
+ * @throws {InvalidManifestError} at the first entry that cannot be read, without `onUnusable`.
  */
 export function namedImages(
   { entries }: LayoutIndex,
   names: readonly EntryName[],
-  onNotice?: (message: string) => void,
+  { onNotice, onUnusable }: NamedImagesOptions = {},
 ): readonly NamedImage[] {
   const byEntry = new Map(names.map((named) => [named.entry, named]));
   return entries.flatMap((entry) => {
@@ -72,13 +78,29 @@ export function namedImages(
       );
       return [];
     }
+    const root = rootOf(entry, onUnusable);
+    if (root === undefined) return [];
     return {
       name: text,
       tag: named?.tag,
       repository: named === undefined || isTag(named.text) ? undefined : named.repository,
-      root: descriptorOf(entry),
+      root,
     };
   });
+}
+
+/** Returns the descriptor of an entry; undefined after `onUnusable`. */
+function rootOf(
+  entry: LayoutEntry,
+  onUnusable: ImageListOptions['onUnusable'],
+): Descriptor | undefined {
+  try {
+    return descriptorOf(entry);
+  } catch (error) {
+    if (onUnusable === undefined || !(error instanceof InvalidManifestError)) throw error;
+    onUnusable(error);
+    return undefined;
+  }
 }
 
 /** Lists every repository once. */

@@ -62,7 +62,10 @@ export async function openLayoutPlace(path: string, options: LayoutOptions): Pro
     whole: wholeLayout(folder),
     images: async (call) => {
       const index = await folder.readIndex(call);
-      return namedImages(index, namesIn(index, unnamedRepository(path)), options.onNotice);
+      return namedImages(index, namesIn(index, unnamedRepository(path)), {
+        ...call,
+        onNotice: options.onNotice,
+      });
     },
     blobs: (call) => folder.blobs.list(call),
     repositories: (call) => served.repositories(call),

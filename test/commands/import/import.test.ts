@@ -209,18 +209,19 @@ describe('regi import', () => {
     expect(stderr).toMatch(/docker\.io\/library\/debian:12 .+ failed\n/);
   });
 
-  test('refuses an archive whose image lacks a manifest before anything is written', async () => {
-    const child = index.images[0]?.root.digest;
-    const path = writeTar(
-      layoutMembers(
-        both,
-        child === undefined
-          ? []
-          : [child, ...(index.images[1] === undefined ? [] : [index.images[1].root.digest])],
-      ),
-    );
-    const { status } = await run(path, to.host);
+  test('refuses an archive whose only image lacks a manifest before anything is written', async () => {
+    const without = index.images.map(({ root }) => root.digest);
+    const only = both.filter(({ image }) => image === index);
+    const { status } = await run(writeTar(layoutMembers(only, without)), to.host);
     expect([status, writes()]).toEqual([3, 0]);
+  });
+
+  test('A11: imports the images beside one that lacks a manifest', async () => {
+    const without = index.images.map(({ root }) => root.digest);
+    const { status, stdout } = await run(writeTar(layoutMembers(both, without)), to.host);
+    expect(status).toBe(8);
+    expect(stdout.trim().split('\n')).toHaveLength(both.length - 1);
+    expect(stdout).not.toContain(index.root.digest);
   });
 });
 
