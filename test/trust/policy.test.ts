@@ -1,3 +1,4 @@
+import { createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -12,10 +13,22 @@ async function parse(scopes: string): Promise<TrustPolicy> {
   return parsePolicy(`version: 1\nscopes:\n${scopes}\n`, {
     name: 'policy.yaml',
     readKey: async (path) => {
-      const text = readFileSync(join(KEYS, path.replace('twice', 'p256')), 'utf8');
+      const text = readFileSync(join(KEYS, path.replace(/twice|compressed/, 'p256')), 'utf8');
+      if (path.startsWith('compressed')) return compressed(text);
       return path.startsWith('twice') ? text.replaceAll('\n', '\r\n') : text;
     },
   });
+}
+
+/** The same P-256 key, with its point as one coordinate and a sign (SEC 1, 2.3.3). */
+function compressed(pem: string): string {
+  const der = createPublicKey(pem).export({ format: 'der', type: 'spki' });
+  const [x, y] = [der.subarray(-64, -32), der.subarray(-32)];
+  const sign = (y.at(-1) ?? 0) % 2 === 0 ? 2 : 3;
+  const algorithm = der.subarray(2, 23);
+  const body = Buffer.concat([algorithm, Buffer.from([3, 34, 0, sign]), x]);
+  const base64 = Buffer.concat([Buffer.from([0x30, body.byteLength]), body]).toString('base64');
+  return `-----BEGIN PUBLIC KEY-----\n${base64}\n-----END PUBLIC KEY-----\n`;
 }
 
 describe('parsePolicy()', () => {
@@ -75,6 +88,7 @@ describe('parsePolicy()', () => {
       '4:17: expected each scope once',
     ],
     ['  r.test: { keys: [p256.pub, twice.pub] }', '3:30: expected each key once'],
+    ['  r.test: { keys: [p256.pub, compressed.pub] }', '3:30: expected each key once'],
     ['  r.test: { keys: [p256.pub], threshold: 2 }', '3:42: expected at most 1'],
     ['  r.test: {}', '3:11: expected one of key, keys, keyless and insecureAccept, found 0'],
     ['  r.test: { key: p256.pub, insecureAccept: true }', '3:11: expected one of key'],
