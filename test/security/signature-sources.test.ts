@@ -35,7 +35,14 @@ beforeEach(async () => {
 const run = (argv: readonly string[], home?: string): Promise<MainResult> =>
   runMain(argv, { cwd, ...(home !== undefined && { home }) });
 const copy = (...flags: readonly string[]): Promise<MainResult> =>
-  run(['copy', '--key', 'cosign.pub', ...flags, `${source.host}/app:1`, `${destination.host}/to:1`]);
+  run([
+    'copy',
+    '--key',
+    'cosign.pub',
+    ...flags,
+    `${source.host}/app:1`,
+    `${destination.host}/to:1`,
+  ]);
 const app = () => source.place.open('app');
 const there = () => destination.place.open('to');
 
@@ -84,10 +91,7 @@ describe('an adversary', () => {
     const exported = await run(['export', '--referrers', `${source.host}/app:1`, '-o', plain]);
     expect(exported, exported.stderr).toMatchObject({ status: 0 });
     const archive = join(folder, 'images.tar');
-    const root = buildTar(
-      [{ name: 'trusted_root.json', content: JSON.stringify(theirs.root) }],
-      0,
-    );
+    const root = buildTar([{ name: 'trusted_root.json', content: JSON.stringify(theirs.root) }], 0);
     writeFileSync(archive, Buffer.concat([root, readFileSync(plain)]));
     const who = ['--identity', IDENTITY, '--issuer', ISSUER];
     for (const [flags, name] of [
