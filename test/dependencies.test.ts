@@ -31,6 +31,21 @@ test('every package is locked to one content', () => {
   ).toEqual([]);
 });
 
+test('D22: the lock has every package that another one names, bindings of other platforms too', () => {
+  const missing = PACKAGES.flatMap(([path, { dependencies, optionalDependencies }]) =>
+    Object.keys({ ...dependencies, ...optionalDependencies })
+      .filter((name) => !placesFor(path, name).some((place) => place in LOCK.packages))
+      .map((name) => `${path} needs ${name}`),
+  );
+  expect(missing).toEqual([]);
+});
+
+test('D22: CI installs from the lock alone', () => {
+  const script = readFileSync(join(ROOT, '.ci', 'run'), 'utf8');
+  expect(script).toMatch(/^ *npm ci /m);
+  expect(script).not.toMatch(/npm (?:i|install)\b/);
+});
+
 test('no package that is installed with regi runs a script of its own', () => {
   expect(
     PACKAGES.filter(
@@ -56,6 +71,15 @@ test('the build writes the licence of each package that is in dist/', () => {
   expect(licences.map(([name]) => name)).toEqual(bundledPackages());
   for (const [, text] of licences) expect(text).toMatch(/copyright|license/i);
 });
+
+/** Lists where Node looks for a package, from the folder of the one that needs it upwards. */
+function placesFor(path: string, name: string): readonly string[] {
+  const parents = path.split('/node_modules/');
+  const inside = parents.map(
+    (_, at) => `${parents.slice(0, at + 1).join('/node_modules/')}/node_modules/${name}`,
+  );
+  return [`node_modules/${name}`, ...inside];
+}
 
 /** Returns the package of an imported path: two segments where the first is a scope. */
 function packageOf(path: string): string {

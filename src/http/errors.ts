@@ -129,12 +129,8 @@ export function connectError(origin: URL, cause: unknown): RegiError {
   const reason = reasonOf(cause);
   if (isTlsFailure(reason, messageOf(cause))) return tlsError(host, reason, cause);
   const known = CONNECT_REASONS[reason];
-  // An upper-case letter makes a registry of a word without a dot, a port or "localhost"; URLs show
-  // it in lower case.
-  const isWord = NAME_REASONS.has(reason) && !/[.:]/.test(host) && host !== 'localhost';
-  const hint = isWord
-    ? 'check the spelling of the host; repository names are lower-case: a first word with upper-case letters is read as a registry'
-    : (known?.hint ?? 'check the network connection, then try again');
+  const hint =
+    nameHint(host, reason) ?? known?.hint ?? 'check the network connection, then try again';
   return new NetworkError(
     `Cannot connect to "${host}": ${known?.text ?? messageOf(cause)}`,
     { phase: 'connect', reason },
@@ -162,6 +158,18 @@ export function exchangeError(subject: Subject, phase: Phase, cause: unknown): R
   const { text, hint } = exchangeReason(subject, reason, cause);
   const message = `Cannot ${describe(subject)}: ${text}`;
   return new NetworkError(message, { phase, reason }, { cause, hint });
+}
+
+/** Returns the hint for a host that the user may not have typed as one. */
+function nameHint(host: string, reason: string): string | undefined {
+  if (reason === 'ENOTFOUND' && host.endsWith('.docker.io'))
+    return 'a name without a registry is looked up on Docker Hub: check the network connection, or write REGISTRY/NAME';
+  // An upper-case letter makes a registry of a word without a dot, a port or "localhost"; URLs show
+  // it in lower case.
+  const isWord = NAME_REASONS.has(reason) && !/[.:]/.test(host) && host !== 'localhost';
+  return isWord
+    ? 'check the spelling of the host; repository names are lower-case: a first word with upper-case letters is read as a registry'
+    : undefined;
 }
 
 interface Explanation {

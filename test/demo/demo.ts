@@ -22,6 +22,7 @@ const env = {
   PATH: process.env['PATH'] ?? '',
   HOME: folder,
   TERM: process.env['TERM'] ?? '',
+  LANG: process.env['LC_ALL'] ?? process.env['LANG'] ?? '',
   DBUS_SESSION_BUS_ADDRESS: '',
 };
 const servers: ChildProcess[] = [];
@@ -37,7 +38,7 @@ try {
 }
 
 async function demo(): Promise<void> {
-  say('An image of two platforms, about 48 MiB, in an OCI layout folder such as a build writes it');
+  say('An OCI layout folder, such as a build writes, with an image of two platforms (48 MiB)');
   await buildImage();
 
   say('Two registries on this machine: one in memory, one that keeps its images in a folder');
@@ -50,17 +51,17 @@ async function demo(): Promise<void> {
   say('Copy it to the second: both platforms, byte for byte');
   await regi('copy', `${a}/team/hello:1.0`, `${b}/mirror/hello:1.0`);
 
-  say('Again: one question to each side, and nothing moves');
+  say('Again: one request to each registry, and nothing moves');
   await regi('copy', `${a}/team/hello:1.0`, `${b}/mirror/hello:1.0`);
 
-  say('Another name for it, and a place in another repository, without moving its bytes');
+  say('Another tag, and a name in another repository, without moving its bytes');
   await regi('tag', `${b}/mirror/hello:1.0`, 'stable', `${b}/release/hello:1.0`);
 
-  say('What is there now');
+  say('The tags and repositories of the second');
   await regi('tags', 'list', `${b}/mirror/hello`);
   await regi('repos', 'list', b);
 
-  say('What is in it');
+  say('The details of the image');
   await regi('inspect', `${b}/mirror/hello:stable`);
 
   say('Pull one platform of it into a folder');
@@ -70,7 +71,7 @@ async function demo(): Promise<void> {
   await regi('copy', `${a}/team/hello:2.0`, `${b}/mirror/hello:2.0`).catch(() => undefined);
 
   say(
-    'That was regi. `regi help` lists its commands; README.md says what to type if you used docker, crane, skopeo or regctl',
+    'That was regi. `regi help` lists its commands, docs/quick-start.md is a tour by hand, and docs/migrating.md has the commands for those of docker, crane, skopeo and regctl',
   );
 }
 

@@ -13,6 +13,12 @@ describe('connectError()', () => {
     });
   });
 
+  test('connectError() says that a name without a registry means Docker Hub', () => {
+    expect(connectError(new URL('https://registry-1.docker.io'), missing).hint).toBe(
+      'a name without a registry is looked up on Docker Hub: check the network connection, or write REGISTRY/NAME',
+    );
+  });
+
   test.each(['https://registry.example', 'https://registry:5000', 'http://localhost'])(
     'says of %s to check its spelling',
     (url) => {
