@@ -167,7 +167,7 @@ class Collecting {
     // Lists of referrers are asked for by digest alone.
     const subject = { mediaType: MEDIA_TYPE.ociManifest, digest, size: 0 };
     let listed = 0;
-    for await (const entry of source.listReferrers(subject, this.#options)) {
+    for await (const entry of source.listReferrers(subject, { ...this.#options, whole: true })) {
       if ((listed += 1) > LIMITS.referrersOfNode) throw this.#tooMany();
       if (mayBeSignature(entry)) yield { tag: undefined, manifest: entry };
       else this.skipped.push(`${entry.digest}: ${entry.artifactType ?? entry.mediaType}`);

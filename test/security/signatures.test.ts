@@ -381,6 +381,24 @@ describe('an adversary', () => {
     expect(source.requests).toEqual([]);
   });
 
+  test("T10: a list of referrers that breaks off is an error, never 'unsigned'", async () => {
+    await image.pushAll(app(), '1');
+    source.fault({
+      match: { path: /\/referrers\// },
+      times: 9,
+      action: {
+        kind: 'respond',
+        status: 200,
+        headers: { 'content-type': MEDIA_TYPE.ociIndex, link: 'elsewhere' },
+        body: '{"schemaVersion":2,"manifests":[]}',
+      },
+    });
+    const { status, stderr } = await copy('app:1');
+    expect([status, stderr]).toEqual([1, expect.stringContaining('Cannot list the referrers')]);
+    expect(stderr).not.toContain('it has no signature');
+    expect(destination.requests.some(({ method }) => method === 'PUT')).toBe(false);
+  });
+
   test.each(['--deep', '--sparse', '--base=old.tar'])(
     'T17: verify --signatures refuses %s, which it would ignore',
     async (flag) => {
