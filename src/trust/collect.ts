@@ -79,7 +79,7 @@ export async function collectCandidates(
     ...alternativesOf(source),
     ...(options.signaturesFrom === undefined ? [] : alternativesOf(options.signaturesFrom)),
   ];
-  const collecting = new Collecting(digest, options);
+  const collecting = new Collecting(digest, options, sources.length > 1);
   const failures: RegiError[] = [];
   for (const one of sources) {
     try {
@@ -132,10 +132,13 @@ class Collecting {
   readonly #digest: Digest;
   readonly #options: CollectOptions;
   readonly #maximum: number;
+  /** Another place may have what one lacks. */
+  readonly #isMirrored: boolean;
   /** Manifests that a source had whole: the next one is not asked for them. */
   readonly #known = new Set<string>();
 
-  constructor(digest: Digest, options: CollectOptions) {
+  constructor(digest: Digest, options: CollectOptions, isMirrored: boolean) {
+    this.#isMirrored = isMirrored;
     this.#digest = digest;
     this.#options = options;
     this.#maximum = options.maximum ?? MAX_CANDIDATES;
@@ -207,7 +210,9 @@ class Collecting {
       if (candidate === undefined) isWhole = false;
       else this.candidates.push({ origin, manifest, candidate });
     }
-    // A manifest that lacks a layer could not be copied.
+    // A manifest that lacks a part could not be copied. One request spares the copy a bad mirror.
+    if (isWhole && this.#isMirrored)
+      isWhole = (await this.#read(source, image.config, origin)) !== undefined;
     if (isWhole && isCarried(image)) {
       const { mediaType, digest, size } = manifest;
       this.carried.push({ source, descriptor: { mediaType, digest, size }, tag });

@@ -290,24 +290,30 @@ describe('an adversary', () => {
     expect(policyForAll(rule).ruleFor({ domain: 'a.example', path: 'b' })?.scope).toBe('all');
   });
 
-  test('T16: a signature that a mirror has in part is read whole from the registry', async () => {
-    const [mirror, registry] = [createMemoryStore(), createMemoryStore()];
-    for (const store of [mirror, registry]) {
-      await image.pushAll(store, '1');
-      await makeBundle(image.root, signer).pushTo(store);
-    }
-    const fetch = mirror.fetch.bind(mirror);
-    Object.assign(mirror, {
-      fetch: (...args: Parameters<typeof fetch>) => {
-        if (args[0].mediaType !== BUNDLE_TYPE) return fetch(...args);
-        throw new RegiError('NOT_FOUND', 'Cannot find the layer');
-      },
-    });
-    const both = Object.assign(createMemoryStore(), { alternatives: () => [mirror, registry] });
-    const { report, carried } = await verifySignatures(both, image.root.digest, signedByKey());
-    expect(report).toMatchObject({ accepted: true });
-    expect(carried.map(({ source: { place } }) => place)).toEqual([registry.place]);
-  });
+  test.each([
+    ['layer', BUNDLE_TYPE],
+    ['config', MEDIA_TYPE.ociEmpty],
+  ])(
+    'T16: a signature whose %s a mirror lacks is read whole from the registry',
+    async (_, type) => {
+      const [mirror, registry] = [createMemoryStore(), createMemoryStore()];
+      for (const store of [mirror, registry]) {
+        await image.pushAll(store, '1');
+        await makeBundle(image.root, signer).pushTo(store);
+      }
+      const fetch = mirror.fetch.bind(mirror);
+      Object.assign(mirror, {
+        fetch: (...args: Parameters<typeof fetch>) => {
+          if (args[0].mediaType !== type) return fetch(...args);
+          throw new RegiError('NOT_FOUND', 'Cannot find it');
+        },
+      });
+      const both = Object.assign(createMemoryStore(), { alternatives: () => [mirror, registry] });
+      const { report, carried } = await verifySignatures(both, image.root.digest, signedByKey());
+      expect(report).toMatchObject({ accepted: true });
+      expect(carried.map(({ source: { place } }) => place)).toEqual([registry.place]);
+    },
+  );
 
   test.each(['mirror', 'registry'] as const)(
     'T16: of two manifests at one tag of cosign, that of the %s moves along if its signature counts',
