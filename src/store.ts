@@ -213,6 +213,7 @@ export interface Prover {
 
 /** A range of bytes in a file of the disk. */
 export interface FilePart {
+  /** Of the file, absolute. */
   readonly path: string;
   /** The first byte, from 0. */
   readonly offset: number;

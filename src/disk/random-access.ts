@@ -15,6 +15,7 @@ export interface RandomAccess {
 
 /** The same, until it is closed. */
 export interface OpenFile extends RandomAccess {
+  /** Closes the file. Reads fail afterwards. */
   close(): Promise<void>;
 }
 

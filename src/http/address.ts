@@ -12,17 +12,24 @@ export function portOf({ port, protocol }: URL): number {
 
 /** IP networks. An IPv4-mapped IPv6 address (::ffff:a.b.c.d) counts as its IPv4 one. */
 export class Networks {
-  readonly #list = new BlockList();
+  readonly #networks: readonly string[];
+  #made: BlockList | undefined;
 
-  /**
-   * @param networks valid, as in `10.0.0.0/8`: Node's check for addresses would slow down the
-   *   start.
-   */
+  /** @param networks valid, as in `10.0.0.0/8`. */
   constructor(...networks: readonly string[]) {
-    for (const network of networks) {
+    this.#networks = networks;
+  }
+
+  /** Made when an address is first looked up, as most runs of a command see none. */
+  get #list(): BlockList {
+    if (this.#made !== undefined) return this.#made;
+    const list = new BlockList();
+    for (const network of this.#networks) {
       const [address = '', prefix] = network.split('/');
-      this.#list.addSubnet(address, Number(prefix), familyOf(address));
+      list.addSubnet(address, Number(prefix), familyOf(address));
     }
+    this.#made = list;
+    return list;
   }
 
   /**

@@ -1,4 +1,4 @@
-import { lookup as systemLookup } from 'node:dns';
+import { lookup as lookUp } from 'node:dns';
 import {
   connect as connectTcp,
   isIP,
@@ -14,6 +14,9 @@ import type { Reach } from './message.ts';
 import type { HttpProxy, ProxyServer } from './proxy/proxy.ts';
 import type { SlabPool, SlabReader } from './slabs.ts';
 import { openHttpTunnel, openSocksTunnel } from './proxy/tunnel.ts';
+
+/** Loads the resolver of Node for a name only: an address needs none. */
+const systemLookup: LookupFunction = (name, options, callback) => lookUp(name, options, callback);
 
 /**
  * Where to connect, and how. One per origin and reach; it keeps the last TLS session to make the

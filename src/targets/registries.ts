@@ -16,7 +16,7 @@ import { createRegistryStore } from '../stores/registry/registry-store.ts';
 import { credentialPlaces } from './credentials.ts';
 import { slowDown } from './host-lanes.ts';
 import { createHosts, type Hosts } from './hosts.ts';
-import { journaledUploads } from './unfinished.ts';
+import { journaledUploads } from './journal.ts';
 
 type Side = 'source' | 'destination';
 
