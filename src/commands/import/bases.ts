@@ -1,6 +1,6 @@
 import { Lanes } from '../../concurrency/lanes.ts';
 import type { Context } from '../../context.ts';
-import { RegiError, type ErrorCode } from '../../errors.ts';
+import { RegiError, UNREADABLE } from '../../errors.ts';
 import { formatBytes, formatCount } from '../../format.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
@@ -116,15 +116,6 @@ export async function planBases(
     ]),
   );
 }
-
-/** Errors about the content of an image. */
-const UNREADABLE: ReadonlySet<ErrorCode> = new Set([
-  'CONTENT_MISMATCH',
-  'INVALID_MANIFEST',
-  'LIMIT_EXCEEDED',
-  'NOT_FOUND',
-  'UNSUPPORTED',
-]);
 
 async function missingLayers(
   store: Source,

@@ -2,7 +2,7 @@ import { RegiError, UNREADABLE } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { childrenOf, isAttestation, shownTypeOf, type ImageManifest } from '../../oci/manifest.ts';
+import { childrenOf, isAttestation, shownTypeOf, type Manifest } from '../../oci/manifest.ts';
 import { isImageConfigType, isIndexType, isManifestType } from '../../oci/media-types.ts';
 import { formatPlatform } from '../../oci/platform.ts';
 import type { CallOptions, Source } from '../../store.ts';
@@ -42,18 +42,22 @@ export async function summarizeImage(
     const listed = new Set<string>();
     const first = await walk(source, root, { sizes: nodes, platforms: listed }, options, 0);
     const config =
-      first === undefined ? undefined : await readImageConfig(source, first.manifest, options);
+      first?.manifest.kind === 'image'
+        ? await readImageConfig(source, first.manifest, options)
+        : undefined;
     const isOne = first?.digest === root.digest;
     const own = config?.platform === undefined ? undefined : formatPlatform(config.platform);
     return {
-      id: isOne ? first.manifest.config.digest : root.digest,
+      id: isOne && first.manifest.kind === 'image' ? first.manifest.config.digest : root.digest,
       created: config?.created,
       size: [...nodes.values()].reduce((sum, size) => sum + size, 0),
       platform: isOne ? own : undefined,
       platforms: listed.size > 0 || own === undefined ? [...listed] : [own],
       labels: config?.labels ?? {},
       artifactType:
-        first === undefined || isRunnable(first) ? undefined : shownTypeOf(first.manifest),
+        first === undefined || isRunnable(first)
+          ? undefined
+          : (shownTypeOf(first.manifest) ?? first.manifest.mediaType),
       problem: undefined,
     };
   } catch (error) {
@@ -72,7 +76,7 @@ export async function summarizeImage(
 }
 
 interface FoundImage {
-  readonly manifest: ImageManifest;
+  readonly manifest: Manifest;
   readonly digest: Digest;
 }
 
@@ -100,7 +104,8 @@ async function walk(
   sizes.set(node.digest, node.size);
   const { manifest } = await readManifest(source, node, options);
   let first: FoundImage | undefined =
-    manifest.kind === 'image' ? { manifest, digest: node.digest } : undefined;
+    // Everything but an index is an image or an artifact.
+    isIndexType(manifest.mediaType) ? undefined : { manifest, digest: node.digest };
   for (const child of childrenOf(manifest)) {
     if (!isManifestType(child.mediaType)) sizes.set(child.digest, child.size);
     // An index may list platforms that the store lacks.
@@ -116,5 +121,5 @@ async function walk(
 }
 
 function isRunnable({ manifest }: FoundImage): boolean {
-  return isImageConfigType(manifest.config.mediaType);
+  return manifest.kind === 'image' && isImageConfigType(manifest.config.mediaType);
 }

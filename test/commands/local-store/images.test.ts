@@ -14,6 +14,7 @@ import {
   makeIndex,
   nodeOf,
   nodesOf,
+  makeBlob,
 } from '../../support/images/images.ts';
 import { blobPath } from '../../support/images/layout-folder.ts';
 import { localImages, type LocalImages } from '../../support/images/local-images.ts';
@@ -214,6 +215,23 @@ describe('regi images', () => {
     const { io } = await local.run(['images']);
     expect(io.stdoutText()).toBe(before);
     expect(io.stderrText()).toContain('Left out 1 artifact');
+  });
+
+  test('D20: images leaves out artifact manifests of OCI 1.1 release candidates', async () => {
+    const before = await printed();
+    const blob = makeBlob(50);
+    const body = {
+      mediaType: MEDIA_TYPE.ociArtifact,
+      artifactType: 'application/vnd.example.sbom',
+      blobs: [toDescriptorJson(blob.descriptor)],
+    };
+    const artifact = nodeOf(MEDIA_TYPE.ociArtifact, Buffer.from(JSON.stringify(body)));
+    await local.keep(imageOf([blob, artifact]), 'sbom:1');
+    expect((await local.run(['images'])).io.stdoutText()).toBe(before);
+    expect(JSON.parse(await printed('-a', '--json', 'sbom'))).toMatchObject({
+      artifactType: 'application/vnd.example.sbom',
+      digest: artifact.descriptor.digest,
+    });
   });
 
   test('D20: images lists an index that has an artifact before its image', async () => {
