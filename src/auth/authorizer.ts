@@ -133,10 +133,7 @@ class Authorizer {
       (refusal.status === 403 &&
         isArtifactory(refusal) &&
         this.#accept(journey, refusal, { kind: 'basic' }));
-    if (!isAccepted) {
-      this.#authorizations.notices.unknownSchemes(refusal);
-      return undefined;
-    }
+    if (!isAccepted) return undefined;
     const following = await this.#authorizations.for(journey);
     return following.kind === 'anonymous' ? undefined : following;
   }

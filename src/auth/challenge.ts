@@ -1,4 +1,6 @@
 import { HeaderReader } from '../http/header-reader.ts';
+import { quote } from '../quote.ts';
+import { printable } from '../redact.ts';
 
 /** One challenge of a `WWW-Authenticate` header. Scheme and parameter names are in lower case. */
 export interface Challenge {
@@ -77,6 +79,22 @@ export function selectChallenge(challenges: readonly Challenge[]): UsableChallen
     };
   }
   return challenges.some(({ scheme }) => scheme === 'basic') ? { kind: 'basic' } : undefined;
+}
+
+/**
+ * Describes the challenges of a `WWW-Authenticate` header of which regi supports none; undefined
+ * where it supports one, and without a challenge.
+ */
+export function describeUnusable(header: string | undefined): string | undefined {
+  const challenges = parseChallenges(header);
+  if (challenges.length === 0 || selectChallenge(challenges) !== undefined) return undefined;
+  return printable(challenges.map(described).join(', '), 200);
+}
+
+function described({ scheme, params }: Challenge): string {
+  const realm = params.get('realm');
+  if (scheme !== 'bearer') return scheme;
+  return realm === undefined ? 'bearer without a realm' : `bearer with the realm ${quote(realm)}`;
 }
 
 function parseRealm(text: string | undefined): URL | undefined {

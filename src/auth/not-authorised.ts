@@ -29,6 +29,8 @@ export interface Refusal {
   /** The registry's explanation, printable. */
   readonly detail?: string | undefined;
   readonly tried?: TriedCredentials | undefined;
+  /** The logins that the registry offers, where regi supports none of them. */
+  readonly unusable?: string | undefined;
   readonly cause?: unknown;
 }
 
@@ -40,21 +42,39 @@ export class NotAuthorisedError extends RegiError {
   readonly status: number;
   readonly tried: TriedCredentials | undefined;
 
-  constructor({ host, repository, status, action, detail, tried, cause }: Refusal) {
+  constructor(refusal: Refusal) {
+    const { host, repository, action, cause } = refusal;
+    const { reason, hint } = explain(refusal);
     const what = repository === undefined ? host : `${host}/${repository}`;
-    const because = detail === undefined ? `status ${status}` : `status ${status}, ${detail}`;
-    // A quota, a policy or a missing signature: no login mends that.
-    const isReasoned = status === 403 && detail !== undefined;
-    const reason = isReasoned
-      ? `"${host}" refused it: ${detail}${describeTried(tried)} (status 403)`
-      : `it does not exist, or needs a login${describeTried(tried)} (${because})`;
     super('NOT_AUTHORISED', `${action ?? `Cannot access "${what}"`}: ${reason}`, {
-      hint: isReasoned && tried?.refused === false ? undefined : loginHint(host, tried),
+      hint,
       ...(cause !== undefined && { cause }),
     });
-    this.status = status;
-    this.tried = tried;
+    this.status = refusal.status;
+    this.tried = refusal.tried;
   }
+}
+
+function explain({ host, status, detail, tried, unusable }: Refusal): {
+  readonly reason: string;
+  readonly hint: string | undefined;
+} {
+  const because = detail === undefined ? `status ${status}` : `status ${status}, ${detail}`;
+  if (unusable !== undefined)
+    return {
+      reason: `"${host}" wants a login by ${unusable}; regi supports Basic, and Bearer with a realm over http or https (${because})`,
+      hint: 'contact the operator of the registry: behind a proxy, it has to know its external name',
+    };
+  // A quota, a policy or a missing signature: no login mends that.
+  if (status === 403 && detail !== undefined)
+    return {
+      reason: `"${host}" refused it: ${detail}${describeTried(tried)} (status 403)`,
+      hint: tried?.refused === false ? undefined : loginHint(host, tried),
+    };
+  return {
+    reason: `it does not exist, or needs a login${describeTried(tried)} (${because})`,
+    hint: loginHint(host, tried),
+  };
 }
 
 /** A login does not replace credentials that were given to this one command. */

@@ -1,9 +1,5 @@
 import type { FoundCredential } from '../credentials/credential.ts';
 import { hostNameOf, isLoopback } from '../http/address.ts';
-import type { HttpResponse } from '../http/message.ts';
-import { printable } from '../redact.ts';
-import { quote } from '../quote.ts';
-import { parseChallenges, type Challenge } from './challenge.ts';
 
 export type OnNotice = (message: string, hint?: string) => void;
 
@@ -25,15 +21,6 @@ export class AuthNotices {
     );
   }
 
-  unknownSchemes({ headers }: HttpResponse): void {
-    const challenges = parseChallenges(headers.get('www-authenticate'));
-    if (challenges.length === 0) return;
-    const found = printable(challenges.map(described).join(', '), 200);
-    this.#emit(
-      `Cannot authenticate at "${this.#host}": expected a Basic challenge, or Bearer with a realm, found ${found}`,
-    );
-  }
-
   /** Warns if secrets leave this machine without encryption. */
   secretsGoTo(target: URL): void {
     if (target.protocol !== 'http:' || isLoopback(hostNameOf(target))) return;
@@ -48,10 +35,4 @@ export class AuthNotices {
     this.#emitted.add(message);
     this.#onNotice?.(message, hint);
   }
-}
-
-function described({ scheme, params }: Challenge): string {
-  const realm = params.get('realm');
-  if (scheme !== 'bearer') return scheme;
-  return realm === undefined ? 'bearer without a realm' : `bearer with the realm ${quote(realm)}`;
 }

@@ -1,9 +1,14 @@
-import { parseChallenges, selectChallenge, type UsableChallenge } from '../auth/challenge.ts';
+import {
+  describeUnusable,
+  parseChallenges,
+  selectChallenge,
+  type UsableChallenge,
+} from '../auth/challenge.ts';
 import { NotAuthorisedError } from '../auth/not-authorised.ts';
 import { checkRealm } from '../auth/realm.ts';
 import { repositoryScope } from '../auth/scope.ts';
 import type { FoundCredential } from '../credentials/credential.ts';
-import { assertNever } from '../errors.ts';
+import { assertNever, RegiError } from '../errors.ts';
 import { discard } from '../http/body.ts';
 import { rateLimit, type RateLimit } from '../http/retry-after.ts';
 import { quote } from '../quote.ts';
@@ -18,6 +23,8 @@ export interface FirstResponse {
   readonly finding: Finding;
   /** How the registry wants clients to authenticate; undefined if it sends no challenge. */
   readonly challenge: UsableChallenge | undefined;
+  /** The challenges, where regi supports none of them. */
+  readonly unusable: string | undefined;
   readonly isOpen: boolean;
   readonly remoteAddress: string | undefined;
   readonly quota: RateLimit | undefined;
@@ -36,6 +43,12 @@ export async function lookAtApi(
   const action = `Cannot use ${quote(connection.name)} as a registry`;
   const response = await connection.sendAnonymously('GET', new URL('/v2/', origin), { signal });
   const { status, headers, remoteAddress } = response;
+  if (status === 404) {
+    await discard(response);
+    throw new RegiError('INVALID_RESPONSE', `${action}: it has no ${origin.href}v2/ (status 404)`, {
+      hint: 'another server may listen there; a registry below a path needs a host or port of its own, because clients ask at the root',
+    });
+  }
   if (![200, 401, 403].includes(status)) throw await responseError(action, response);
   if (status !== 401 && isWebPage(response))
     throw invalidResponse(action, response, 'expected JSON');
@@ -56,18 +69,29 @@ export async function lookAtApi(
       { facts },
     ),
     challenge: selectChallenge(parseChallenges(headers.get('www-authenticate'))),
+    unusable: describeUnusable(headers.get('www-authenticate')),
     isOpen: status === 200,
     remoteAddress,
     quota: rateLimit(headers),
   };
 }
 
-/** @throws {UnsafeRealmError} when it names a token service that must not be asked. */
+/**
+ * @throws {UnsafeRealmError} when it names a token service that must not be asked.
+ * @throws {NotAuthorisedError} when regi supports none of the offered logins.
+ */
 export function lookAtChallenge(
-  { challenge, isOpen, remoteAddress }: FirstResponse,
+  { challenge, unusable, isOpen, remoteAddress }: FirstResponse,
   host: string,
   origin: URL,
 ): Finding {
+  if (unusable !== undefined && !isOpen)
+    throw new NotAuthorisedError({
+      host,
+      status: 401,
+      action: `Cannot log in to "${host}"`,
+      unusable,
+    });
   if (challenge === undefined) {
     return isOpen
       ? note('challenge', 'none')

@@ -1,3 +1,4 @@
+import { describeUnusable } from '../auth/challenge.ts';
 import { NotAuthorisedError } from '../auth/not-authorised.ts';
 import { RegiError, type ErrorCode, type RegiErrorOptions } from '../errors.ts';
 import { readStart } from '../http/body.ts';
@@ -104,7 +105,8 @@ export async function responseError(
         'try again; if it happens again, contact the operator of the registry',
       );
     const detail = said === '' ? undefined : said;
-    return new NotAuthorisedError({ host, repository, status, action, detail, tried });
+    const unusable = describeUnusable(response.headers.get('www-authenticate'));
+    return new NotAuthorisedError({ host, repository, status, action, detail, tried, unusable });
   }
   if (status === 429 || problems.some(({ code }) => code === 'TOOMANYREQUESTS')) {
     const seconds = Math.ceil((facts.retryAfterMs ?? 0) / 1000);
@@ -113,7 +115,9 @@ export async function responseError(
     return error('RATE_LIMITED', `"${host}" limits the rate of requests${wait}`, hint);
   }
   if (status === 404 && !isLostUpload(problems))
-    return error('NOT_FOUND', `"${host}" does not have it`, absenceHint(response, problems));
+    return isWebPage(response)
+      ? error('NOT_FOUND', `"${host}" does not have it, says a web page`, doctorHint(host))
+      : error('NOT_FOUND', `"${host}" does not have it`, absenceHint(response, problems));
   const isFault = status >= 500 || status === 408 || status === 499 || status === 404;
   if (isFault || (status === 416 && !isTooLarge(status, problems)))
     return error(

@@ -257,23 +257,6 @@ describe('send() to a registry with tokens', () => {
     ]);
   });
 
-  test('reports an unknown scheme', async () => {
-    const setup = setUp(() => challenge('Digest realm="r", qop="auth"'));
-    expect((await setup.authorizer.send(request(), PULL)).status).toBe(401);
-    expect(setup.notices).toEqual([
-      'Cannot authenticate at "registry.example": expected a Basic challenge, or Bearer with a realm, found digest',
-    ]);
-  });
-
-  test.each([
-    ['null://auth', 'bearer with the realm "null://auth"'],
-    ['/token', 'bearer with the realm "/token"'],
-  ])('B11: shows the realm %s that it cannot use', async (realm, shown) => {
-    const setup = setUp(() => challenge(`Bearer realm="${realm}",service="s"`));
-    expect((await setup.authorizer.send(request(), PULL)).status).toBe(401);
-    expect(setup.notices).toEqual([expect.stringContaining(shown)]);
-  });
-
   test('uses the realm of each repository (Artifactory)', async () => {
     const setup = setUp(({ url, headers }) => {
       if (url.origin !== ORIGIN) return { status: 200, body: { token: url.pathname.slice(1) } };

@@ -56,6 +56,38 @@ test("B8: responseError() leads with the registry's reason for a 403", async () 
   });
 });
 
+test.each([
+  ['Negotiate, NTLM', 'negotiate, ntlm'],
+  ['Digest realm="r", qop="auth"', 'digest'],
+  ['Bearer realm="null://auth",service="s"', 'bearer with the realm "null://auth"'],
+  ['Bearer realm="/token",service="s"', 'bearer with the realm "/token"'],
+  ['Bearer service="s"', 'bearer without a realm'],
+])('B11: responseError() says that regi supports no login by %s', async (header, shown) => {
+  const error = await errorOf({ status: 401, headers: { 'www-authenticate': header } });
+  expect(error).toMatchObject({
+    code: 'NOT_AUTHORISED',
+    message: `Cannot read "x": "registry.example" wants a login by ${shown}; regi supports Basic, and Bearer with a realm over http or https (status 401)`,
+    hint: expect.not.stringContaining('regi login') as string,
+  });
+});
+
+test.each(['Negotiate, Basic realm="corp"', ''])(
+  'B11: responseError() hints at a login after the challenge "%s"',
+  async (header) => {
+    const error = await errorOf({ status: 401, headers: { 'www-authenticate': header } });
+    expect(error).toMatchObject({ hint: 'regi login registry.example' });
+  },
+);
+
+test('B11: responseError() says that a web page responds with 404', async () => {
+  const headers = { 'content-type': 'text/html' };
+  expect(await errorOf({ status: 404, headers, body: '<html>' })).toMatchObject({
+    code: 'NOT_FOUND',
+    message: 'Cannot read "x": "registry.example" does not have it, says a web page (status 404)',
+    hint: 'find out what responds there: regi doctor registry.example',
+  });
+});
+
 test('responseError() keeps method, redacted URL, status and problems', async () => {
   const response = await answered(
     { status: 400, body: { errors: [{ code: 'A', message: 'b' }] } },

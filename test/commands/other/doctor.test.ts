@@ -215,6 +215,27 @@ describe('regi doctor', () => {
     );
   });
 
+  test.each([
+    [
+      'a login that regi does not support',
+      { status: 401, headers: { 'www-authenticate': 'Negotiate' } },
+      /✘ challenge .* wants a login by negotiate; regi supports Basic/,
+      4,
+    ],
+    [
+      'a registry below a path',
+      { status: 404, headers: { 'content-type': 'text/html' }, body: '<html>' },
+      /✘ api .* it has no http:\/\/127\.0\.0\.1:\d+\/v2\/ \(status 404\)\n.*registry below a path/,
+      5,
+    ],
+  ])('B11: names %s', async (_what, response, line, status) => {
+    const registry = await startFakeRegistry();
+    registry.fault({ match: {}, times: 99, action: { kind: 'respond', ...response } });
+    const found = await doctor(registry, ['HOST']);
+    expect(found.stdout.replaceAll('HOST', registry.host)).toMatch(line);
+    expect(found.status).toBe(status);
+  });
+
   test('says that the name of the proxy does not resolve', async () => {
     const lookup: LookupFunction = (_name, _options, callback) =>
       callback(Object.assign(new Error('no'), { code: 'ENOTFOUND' }), []);
