@@ -34,7 +34,6 @@ export interface UnreadFile {
 
 export interface SearchOptions extends WalkOptions {
   readonly readStdin: () => Promise<Uint8Array>;
-  readonly maximumBytes?: number | undefined;
 }
 
 /** Searches files, folders and `-` for references, file by file. */
@@ -42,7 +41,6 @@ export async function* searchFiles(
   paths: readonly string[],
   options: SearchOptions,
 ): AsyncGenerator<SearchedFile | UnreadFile> {
-  const { maximumBytes = LIMITS.searchedFileBytes } = options;
   if (paths.includes('-')) {
     const input = { shown: '-', format: 'yaml' as const, isExpected: true, isLinked: false };
     yield await searchBytes(await options.readStdin(), input, {});
@@ -66,7 +64,7 @@ export async function* searchFiles(
     if (refusal !== undefined) yield unread('unreadable', refusal);
     else if (format === 'chart archive') {
       yield unread('chart archive', 'render the chart first: helm template');
-    } else if (bytes > maximumBytes) yield unread('large', `it has ${bytes} bytes`);
+    } else if (bytes > LIMITS.searchedFileBytes) yield unread('large', `it has ${bytes} bytes`);
     else {
       const content = await readUnlessRefused(real);
       if (typeof content === 'string') yield unread('unreadable', content);

@@ -1,6 +1,6 @@
 import { RegiError } from '../errors.ts';
 import { formatPax } from './pax.ts';
-import { isAscii, nameOf, type TarFile, type TarFileType } from './tar-file.ts';
+import { isAscii, nameOf, UNDESCRIBED, type TarFile, type TarFileType } from './tar-file.ts';
 
 /** A tar is made of blocks of this many bytes: one per header, and content padded to whole ones. */
 export const BLOCK_BYTES = 512;
@@ -118,19 +118,11 @@ export function encodeHeader({ name, size }: NewEntry): Uint8Array {
   if (!Number.isSafeInteger(size) || size < 0)
     throw new RangeError(`Cannot write a header: expected a size in whole bytes, found ${size}`);
   return encodeFileHeader({
+    ...UNDESCRIBED,
     type: 'file',
     name: nameOf(name),
-    link: '',
     size,
     mode: FILE_MODE,
-    uid: 0,
-    gid: 0,
-    user: '',
-    group: '',
-    mtime: 0,
-    major: 0,
-    minor: 0,
-    records: new Map(),
   });
 }
 

@@ -36,6 +36,19 @@ export interface TarFile {
   readonly records: PaxRecords;
 }
 
+/** The fields of a file about which nothing else is known. */
+export const UNDESCRIBED = {
+  link: '',
+  uid: 0,
+  gid: 0,
+  user: '',
+  group: '',
+  mtime: 0,
+  major: 0,
+  minor: 0,
+  records: new Map(),
+} as const;
+
 /** Makes text of a name in a tar; bytes that are no UTF-8 become U+FFFD. */
 export function nameText(name: string): string {
   return isAscii(name) ? name : Buffer.from(name, 'latin1').toString('utf8');

@@ -3,7 +3,7 @@ import { posix } from 'node:path';
 import { RegiError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import { quote } from '../../quote.ts';
-import { nameText, type TarFile } from '../../tar/tar-file.ts';
+import { nameText, UNDESCRIBED, type TarFile } from '../../tar/tar-file.ts';
 
 /** A file of a layer, with its position. */
 export interface LayerFile {
@@ -43,19 +43,11 @@ export interface FoundNode {
 
 /** A folder without an entry in any layer, which exists because it contains files. */
 export const UNDESCRIBED_FOLDER: TarFile = {
+  ...UNDESCRIBED,
   type: 'folder',
   name: '',
-  link: '',
   size: 0,
   mode: 0o755,
-  uid: 0,
-  gid: 0,
-  user: '',
-  group: '',
-  mtime: 0,
-  major: 0,
-  minor: 0,
-  records: new Map(),
 };
 
 const WHITEOUT = '.wh.';

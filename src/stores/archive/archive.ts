@@ -16,10 +16,9 @@ import {
   namedImages,
   namesIn,
   namesOrLatest,
+  namesWithin,
   NO_REGISTRY,
-  repositoriesOf,
   repositoryNameOf,
-  sameRepository,
   servedAs,
   servedNames,
   splitServed,
@@ -264,7 +263,7 @@ function placeOf(
     close,
     images: async (call) => namedImages(index, names, { ...call, onNotice }),
     async *repositories({ signal } = {}) {
-      for (const name of servedNames(repositoriesOf(served))) {
+      for (const name of servedNames(served)) {
         signal?.throwIfAborted();
         yield name;
       }
@@ -272,30 +271,19 @@ function placeOf(
     open(name) {
       if (name === '') return storeOf('', index);
       const { name: wanted, namespace } = splitServed(name);
-      return storeOf(
-        wanted,
-        indexOf(index, served, findRepository(repositoriesOf(served), wanted, namespace)),
-      );
+      const repository = findRepository(served, wanted, namespace);
+      const own = repository === undefined ? [] : namesWithin(served, repository);
+      return storeOf(wanted, { ...index, entries: taggedEntries(own) });
     },
     repositoryFor: servedAs,
   };
 }
 
-/** The tags of one repository. */
-function indexOf(
-  index: LayoutIndex,
-  names: readonly EntryName[],
-  wanted: Repository | undefined,
-): LayoutIndex {
-  const own = names.filter(
-    ({ repository }) => wanted !== undefined && sameRepository(repository, wanted),
+/** The entries of a repository under their bare tags. */
+function taggedEntries(names: readonly EntryName[]): readonly LayoutEntry[] {
+  return names.flatMap(({ entry, tag }) =>
+    tag === undefined ? [] : [{ ...entry, refName: tag, imageName: undefined }],
   );
-  return {
-    ...index,
-    entries: own.flatMap(({ entry, tag }) =>
-      tag === undefined ? [] : [{ ...entry, refName: tag, imageName: undefined }],
-    ),
-  };
 }
 
 /** An archive together with earlier ones. */

@@ -103,20 +103,12 @@ function rootOf(
   }
 }
 
-/** Lists every repository once. */
-export function repositoriesOf(names: readonly EntryName[]): readonly Repository[] {
-  return [
-    ...new Map(
-      names.map(({ repository }) => [`${repository.domain}/${repository.path}`, repository]),
-    ).values(),
-  ];
-}
-
 /**
- * The names that repositories are served as: the path, with the registry before it where several
- * have the same path.
+ * The names that the repositories of images are served as: the path, with the registry before it
+ * where several have the same path.
  */
-export function servedNames(repositories: readonly Repository[]): readonly string[] {
+export function servedNames(names: readonly EntryName[]): readonly string[] {
+  const repositories = repositoriesOf(names);
   const uses = new Map<string, number>();
   for (const { path } of repositories) uses.set(path, (uses.get(path) ?? 0) + 1);
   return [
@@ -125,6 +117,15 @@ export function servedNames(repositories: readonly Repository[]): readonly strin
         uses.get(repository.path) === 1 ? repository.path : qualified(repository),
       ),
     ),
+  ];
+}
+
+/** Lists every repository once. */
+function repositoriesOf(names: readonly EntryName[]): readonly Repository[] {
+  return [
+    ...new Map(
+      names.map(({ repository }) => [`${repository.domain}/${repository.path}`, repository]),
+    ).values(),
   ];
 }
 
@@ -149,8 +150,13 @@ export function sameRepository(one: Repository, other: Repository): boolean {
   return one.domain === other.domain && one.path === other.path;
 }
 
+/** Keeps the names of one repository. */
+export function namesWithin(names: readonly EntryName[], wanted: Repository): readonly EntryName[] {
+  return names.filter(({ repository }) => sameRepository(repository, wanted));
+}
+
 /**
- * Finds the repository of a served name; undefined when there is none.
+ * Finds the repository of a served name among those of images; undefined when there is none.
  *
  * A name may have the registry before it even where the path alone is enough. A path that several
  * registries have means the repository that was pushed here, or none: a guess could be the wrong
@@ -160,10 +166,11 @@ export function sameRepository(one: Repository, other: Repository): boolean {
  *   repository that was pushed here.
  */
 export function findRepository(
-  repositories: readonly Repository[],
+  names: readonly EntryName[],
   name: string,
   namespace: string | undefined,
 ): Repository | undefined {
+  const repositories = repositoriesOf(names);
   const same = repositories.filter(({ path }) => path === name);
   const here = same.find(({ domain }) => domain === NO_REGISTRY);
   if (namespace !== undefined)

@@ -13,8 +13,8 @@ import {
   namedImages,
   namesIn,
   namesOrLatest,
+  namesWithin,
   NO_REGISTRY,
-  repositoriesOf,
   repositoryNameOf,
   sameRepository,
   servedAs,
@@ -96,22 +96,18 @@ class ServedNames {
   }
 
   async *repositories(options?: CallOptions): AsyncIterable<string> {
-    const repositories = repositoriesOf(
-      await this.#names(await this.#folder.readIndex(options), options),
-    );
-    yield* servedNames(repositories);
+    const names = await this.#names(await this.#folder.readIndex(options), options);
+    yield* servedNames(names);
     for (const name of this.#untagged)
-      if (findRepository(repositories, name, undefined) === undefined) yield name;
+      if (findRepository(names, name, undefined) === undefined) yield name;
   }
 
   naming(repository: string): Naming {
     const { name, namespace } = splitServed(repository);
     const find = (names: readonly EntryName[]): Repository =>
-      findRepository(repositoriesOf(names), name, namespace) ?? { domain: NO_REGISTRY, path: name };
-    const own = (names: readonly EntryName[]): readonly EntryName[] => {
-      const wanted = find(names);
-      return names.filter((named) => sameRepository(named.repository, wanted));
-    };
+      findRepository(names, name, namespace) ?? { domain: NO_REGISTRY, path: name };
+    const own = (names: readonly EntryName[]): readonly EntryName[] =>
+      namesWithin(names, find(names));
     return {
       repository: name,
       keepsReplaced: false,
