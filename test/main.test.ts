@@ -238,7 +238,7 @@ describe('failures', () => {
     expect(status).toBe(8);
     expect(io.stdoutText()).toBe('output\n');
     expect(io.stderrText()).toMatch(
-      /^regi: Cannot find "x"\n {2}try y\n1 image failed in 0.0 s\nregi: 1 of 2 failed\n {2}run the same command again.*\n$/,
+      /^regi: Cannot find "x"\n {2}try y\nregi: 1 of 2 failed\n {2}run the same command again.*\n$/,
     );
   });
 

@@ -162,7 +162,7 @@ export function exchangeError(subject: Subject, phase: Phase, cause: unknown): R
 
 /** Returns the hint for a host that the user may not have typed as one. */
 function nameHint(host: string, reason: string): string | undefined {
-  if (reason === 'ENOTFOUND' && host.endsWith('.docker.io'))
+  if (reason === 'ENOTFOUND' && /\.docker\.(?:io|com)$/.test(host))
     return 'a name without a registry is looked up on Docker Hub: check the network connection, or write REGISTRY/NAME';
   // An upper-case letter makes a registry of a word without a dot, a port or "localhost"; URLs show
   // it in lower case.

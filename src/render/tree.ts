@@ -2,7 +2,7 @@ import { shortDigest } from '../format.ts';
 import { printable } from '../redact.ts';
 import { joined, mapText, plainText, styled, type Styled } from '../styled.ts';
 import { roomOf, type PageStyle } from './page-style.ts';
-import { columnsOf, fitLine } from './text.ts';
+import { columnsOf, fitLine, fitLineEnd } from './text.ts';
 
 /**
  * Whether more rows follow, for each level of the tree. The lines before a row are drawn from it;
@@ -41,7 +41,9 @@ export function treeLine({ branch, name, digest, note = '' }: TreeRow, style: Pa
   const fitting = lines.find((candidate) => columnsOf(plainText(candidate)) <= room);
   if (fitting !== undefined) return fitting;
   const nameRoom = room - columnsOf(plainText(lead)) - GAP.length - bare.length;
-  return [lead, fitLine(safeName, nameRoom, style), GAP, styled('detail', bare)];
+  // The tag of an image stands at the end.
+  const fitName = branch.length === 0 ? fitLineEnd : fitLine;
+  return [lead, fitName(safeName, nameRoom, style), GAP, styled('detail', bare)];
 }
 
 const GAP = '  ';

@@ -8,7 +8,7 @@ import { canListTags, type Store } from '../store.ts';
 import { decorate } from '../stores/decorators/decorate.ts';
 import { findLocalIfPresent, openLocalImage, type LocalStore } from './local.ts';
 import type { OpenedStore } from './opened-store.ts';
-import { kindOfPath } from './path.ts';
+import { kindOfPath, TAR_NAME } from './path.ts';
 
 /**
  * Codes with which a registry does not give an image, or cannot be reached. Docker Hub answers 401
@@ -84,7 +84,8 @@ async function whyNotGiven(
 
 /**
  * Adds a hint at a file or folder of this name to the errors of an image that its registry does not
- * give. A bare word never means a path, but the person may have meant one.
+ * give. A bare word never means a path, but the person may have meant one; the name of an archive
+ * that is not here nearly always does.
  */
 export async function hintingAtPath(
   store: Store,
@@ -92,12 +93,16 @@ export async function hintingAtPath(
   { io }: Context,
 ): Promise<Store> {
   const word = familiarReference({ domain, path });
-  if (domain !== 'docker.io' || (await kindOfPath(resolve(io.cwd, word))) === 'nothing')
-    return store;
+  if (domain !== 'docker.io') return store;
+  const isThere = (await kindOfPath(resolve(io.cwd, word))) !== 'nothing';
+  if (!isThere && !TAR_NAME.test(word)) return store;
+  const hint = isThere
+    ? `for the path of that name in this folder, write ${quote(`./${word}`)}`
+    : `this folder has no file ${quote(word)}: check its path`;
   const hinted = (error: unknown): unknown =>
     error instanceof RegiError && NOT_GIVEN.has(error.code)
       ? new RegiError(error.code, error.message, {
-          hint: `for the path of that name in this folder, write ${quote(`./${word}`)}`,
+          hint,
           details: error.details,
           cause: error,
         })

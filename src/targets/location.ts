@@ -297,7 +297,7 @@ export function refuseRegistry(text: string): void {
     'INVALID_REFERENCE',
     `Cannot use ${quote(text)} as an image: it names a registry without a repository`,
     {
-      hint: `write ${quote(`${host}/NAME`)}; for an image of Docker Hub ${quote(`docker.io/library/${host}`)}`,
+      hint: `write ${quote(`${host}/NAME`)}; to list its repositories, type: regi repos list ${host}`,
     },
   );
 }

@@ -79,6 +79,12 @@ describe('D7: one rule for paths', () => {
     expect(shown(await parseSourceLocation(text, { cwd }))).toBe(expected);
   });
 
+  test('inspect says that an archive is not here when its name is read as a reference', async () => {
+    const io = fakeIo({ cwd, lookup: NO_NAMES });
+    expect(await main(['inspect', 'absent.tar', '--retry', '0'], io)).toBe(5);
+    expect(io.stderrText()).toContain('this folder has no file "absent.tar": check its path');
+  });
+
   test('parseSourceLocation() shows the path when the name of an archive stands before that of an image', async () => {
     await expect(parseSourceLocation('x.tar:team/app:1', { cwd })).rejects.toMatchObject({
       code: 'INVALID_REFERENCE',

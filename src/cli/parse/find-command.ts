@@ -42,7 +42,10 @@ export function findCommand(argv: readonly string[], commands: readonly CommandS
   if (isGroup && foreignCommandHint(`${name} ${next ?? ''}`) !== undefined)
     throw unknownCommand(name, [next ?? ''], byName);
   if (spec !== undefined) return { kind: 'run', spec, typed: name, words };
-  if (next === undefined || argv.some(isHelpFlag)) return overview(name, next, byName);
+  if (next === undefined || argv.some(isHelpFlag)) {
+    if (!argv.some(isHelpFlag)) checkFlag(words);
+    return overview(name, next, byName);
+  }
   throw unknownCommand(name, [next, ...words.slice(words.indexOf(next) + 1)], byName);
 }
 
@@ -65,6 +68,18 @@ function findHelp(words: readonly string[], byName: CommandsByName): Request {
 function overview(prefix: string, next: string | undefined, byName: CommandsByName): Request {
   if (next !== undefined) throw unknownCommand(prefix, [next], byName);
   return { kind: 'overview', prefix };
+}
+
+/** Refuses a flag that no command has, where no command is named. @throws {UsageError} */
+function checkFlag([first = '']: readonly string[]): void {
+  const [flag = ''] = first.split('=', 1);
+  if (!/^--./.test(flag)) return;
+  const known = [...GLOBAL_OPTIONS.map(({ name }) => `--${name}`), '--help', '--version'];
+  if (known.includes(flag)) return;
+  const suggestion = nearest(flag, known);
+  throw new UsageError(`Cannot use ${JSON.stringify(flag)}: regi has no such flag`, {
+    hint: `${suggestion === undefined ? '' : `did you mean ${suggestion}? `}\`regi help\` lists commands and flags`,
+  });
 }
 
 /**

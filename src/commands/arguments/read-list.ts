@@ -32,8 +32,8 @@ export async function readList(
     const reason = cause instanceof Error ? cause.message : 'unknown reason';
     throw new RegiError(
       'NOT_FOUND',
-      `Cannot read the list ${quote(file)}: ${errnoOf(cause) === 'ENOENT' ? 'there is no such file' : reason}`,
-      { hint: 'give a file with one image a line, or - for standard input', cause },
+      `Cannot read ${quote(file)}: ${errnoOf(cause) === 'ENOENT' ? 'there is no such file' : reason}`,
+      { hint: 'check the path; - is standard input', cause },
     );
   }
 }

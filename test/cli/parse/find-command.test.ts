@@ -77,6 +77,7 @@ describe('findCommand()', () => {
   });
 
   test.each([
+    [['--versoin'], 'Cannot use "--versoin"', 'did you mean --version?'],
     [['cpoy'], 'Cannot find command "cpoy"', 'did you mean `regi copy`?'],
     [['tags', 'lsit', 'x'], 'Cannot find command "tags lsit"', 'did you mean `regi tags list`?'],
     [['frobnicate'], 'Cannot find command "frobnicate"', '`regi help` lists the commands'],
