@@ -48,7 +48,8 @@ export async function runCommand(
     const body = await spec.load();
     rows = rowWriter(io.stdout, body, context, { area, paint });
     for await (const row of body.run(args, context)) {
-      await rows.write(row);
+      const writing = rows.write(row);
+      if (writing !== undefined) await writing;
       if (rows.gone && spec.changes !== true) break;
     }
     await rows.flush();

@@ -11,6 +11,7 @@ import { quote } from '../quote.ts';
 import type { ListOptions } from '../store.ts';
 import type { Connection, RegistryResponse } from './connection.ts';
 import { invalidResponse, responseError } from './errors.ts';
+import { ItemsOfPages } from './items-of-pages.ts';
 import { nextPage } from './link-header.ts';
 import { display, type RemoteRepository, scopesToRead } from './remote-repository.ts';
 
@@ -43,14 +44,20 @@ export interface Listing<Item> extends ListOptions {
  * @throws {LimitExceededError} when a page, or the number of pages, exceeds any honest one.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-tags
  */
-export async function* listPages<Item>(
+export function listPages<Item>(
   connection: Connection,
   listing: Listing<Item>,
-): AsyncGenerator<Item> {
+): AsyncIterable<Item> {
+  return new ItemsOfPages(pagesOf(connection, listing));
+}
+
+async function* pagesOf<Item>(
+  connection: Connection,
+  listing: Listing<Item>,
+): AsyncGenerator<readonly Item[]> {
   const unusable: unknown[] = [];
   try {
-    // Not yield*, which wraps each item in two more promises.
-    for await (const item of usablePages(connection, listing, unusable)) yield item;
+    yield* usablePages(connection, listing, unusable);
   } finally {
     if (unusable.length > 0)
       connection.warn(
@@ -68,7 +75,7 @@ async function* usablePages<Item>(
   connection: Connection,
   listing: Listing<Item>,
   unusable: unknown[],
-): AsyncGenerator<Item> {
+): AsyncGenerator<readonly Item[]> {
   const { action, signal, whole = false } = listing;
   const breakOff = (problem: string): void => {
     const message = `${action} further: ${problem}`;
@@ -113,8 +120,7 @@ async function* usablePages<Item>(
     const keys = new Set(items.map(listing.keyOf));
     if (keys.size > 0 && before.size > 0 && [...keys].every((key) => before.has(key)))
       return breakOff('the next page has no new items');
-    // Not yield*, which wraps each item of an array in two more promises.
-    for (const item of items) yield item;
+    yield items;
     const next = nextPage(new URL(path, 'https://registry.invalid'), link);
     if (next.kind === 'end') return;
     if (next.kind === 'broken') return breakOff(next.problem);

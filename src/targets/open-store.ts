@@ -32,7 +32,8 @@ export async function* withStores<Row>(
 ): AsyncIterable<Row> {
   const stores = new CommandStores(context, options);
   try {
-    yield* use(stores);
+    // Not yield*, which wraps each row in two more promises.
+    for await (const row of use(stores)) yield row;
   } finally {
     await stores.close();
   }

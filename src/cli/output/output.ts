@@ -3,14 +3,17 @@ import type { Context } from '../../context.ts';
 import { RegiError } from '../../errors.ts';
 import type { TextOutput } from '../../io.ts';
 import { jsonText } from '../../format.ts';
-import type { Styled } from '../../styled.ts';
 import { safeText, type Paint } from './paint.ts';
 import type { StatusArea } from './status-area.ts';
 
 /** Writes the rows of one command on standard output. */
 export interface RowWriter {
-  /** Buffers a row. Rows are written when there are enough of them, or when the command waits. */
-  write(row: unknown): Promise<void>;
+  /**
+   * Buffers a row. Rows are written when there are enough of them, or when the command waits.
+   * Returns nothing for a row that is only buffered: a promise for each of the thousands of rows of
+   * a list would cost more than the row.
+   */
+  write(row: unknown): Promise<void> | undefined;
   /** Resolves when every buffered row is written. */
   flush(): Promise<void>;
   /** True once the reader has gone. */
@@ -72,37 +75,48 @@ export function rowWriter(
     });
   }
 
-  async function contentOf(text: Styled | Uint8Array): Promise<string | Uint8Array> {
+  function contentOf(row: unknown): Promise<string> | string | Uint8Array {
+    if (context.settings.json) return jsonLine(body.json === undefined ? row : body.json(row));
+    const text = body.text(row, context);
     if (text instanceof Uint8Array) return text;
     // Most lists have rows without a style, and thousands of them.
-    const safe = typeof text === 'string' ? safeText(text) : await paint(text);
-    return safe === '' || safe.endsWith('\n') ? safe : `${safe}\n`;
+    return typeof text === 'string' ? asLine(safeText(text)) : paint(text).then(asLine);
+  }
+
+  async function writeAlone(content: Uint8Array | Promise<string> | string): Promise<void> {
+    const settled = await content;
+    if (!area.isQuiet) await area.clear();
+    if (typeof settled === 'string') return gather(settled);
+    await flush();
+    // Bytes are borrowed until the next row, so they are written at once.
+    await put(settled);
+  }
+
+  function gather(content: string): Promise<void> | undefined {
+    if (writer.gone || content.length === 0) return undefined;
+    gathered.push(content);
+    length += content.length;
+    const isDue = isFirst || gathered.length >= ROWS_AT_ONCE || length >= TEXT_AT_ONCE;
+    isFirst = false;
+    if (isDue) return flush();
+    flushSoon();
+    return undefined;
   }
 
   const writer = {
     gone: false,
     flush,
-    async write(row: unknown): Promise<void> {
-      const content = context.settings.json
-        ? jsonLine(body.json === undefined ? row : body.json(row))
-        : await contentOf(body.text(row, context));
-      if (writer.gone || content.length === 0) return;
-      if (!area.isQuiet) await area.clear();
-      if (typeof content !== 'string') {
-        await flush();
-        // Bytes are borrowed until the next row, so they are written at once.
-        await put(content);
-        return;
-      }
-      gathered.push(content);
-      length += content.length;
-      if (isFirst || gathered.length >= ROWS_AT_ONCE || length >= TEXT_AT_ONCE) await flush();
-      else flushSoon();
-      isFirst = false;
+    write(row: unknown): Promise<void> | undefined {
+      const content = contentOf(row);
+      return typeof content === 'string' && area.isQuiet ? gather(content) : writeAlone(content);
     },
   };
   area.follow(() => flush().catch(ignore));
   return writer;
+}
+
+function asLine(text: string): string {
+  return text === '' || text.endsWith('\n') ? text : `${text}\n`;
 }
 
 /** A later write reports the same failure. */

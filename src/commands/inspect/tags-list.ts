@@ -11,6 +11,7 @@ import { pageStyle } from '../../render/page-style.ts';
 import type { Styled } from '../../styled.ts';
 import type { Store } from '../../store.ts';
 import { withStores } from '../../targets/open-store.ts';
+import type { Stores } from '../../targets/opened-store.ts';
 import { parseSourceRepository } from '../../targets/path.ts';
 import { countOption, flag, positional, value, values } from '../arguments/arguments.ts';
 import { tagsOf } from '../arguments/matching-tags.ts';
@@ -83,7 +84,12 @@ async function* withTable(rows: AsyncIterable<TagRow>, context: Context): AsyncI
   for (const [at, row] of found.entries()) yield { ...row, line: lines[at] };
 }
 
-async function* listTags(
+function listTags(args: ParsedArguments, wants: Wants, context: Context): AsyncIterable<TagRow> {
+  return withStores(context, {}, (stores) => listIn(stores, args, wants, context));
+}
+
+async function* listIn(
+  stores: Stores,
   args: ParsedArguments,
   wants: Wants,
   context: Context,
@@ -93,29 +99,26 @@ async function* listTags(
   const order = TAG_ORDERS.find((known) => known === value(args, 'sort'));
   const limit = countOption(args, 'limit', MAX_LIMIT) ?? Number.POSITIVE_INFINITY;
   const isReversed = flag(args, 'reverse');
-  yield* withStores(context, {}, async function* (stores) {
-    const opened = await stores.open(location, 'source');
-    const { store } = opened;
-    const tags = tagsOf(opened, context);
-    if (order === undefined && !isReversed) {
-      const rows = accepted(tags, accepts, limit);
-      yield* wants.digests || wants.long ? looked(store, rows, wants, context) : rows;
-      return;
-    }
-    // Sorting needs the dates of all tags; only the tags that are shown need their digests.
-    const rows = accepted(tags, accepts, Number.POSITIVE_INFINITY);
-    const found = await context.wait('Reading tags', () =>
-      all(wants.created ? looked(store, rows, wants, context) : rows),
-    );
-    const sorted = order === undefined ? found : sortTags(found, order);
-    const shown = (isReversed ? sorted.toReversed() : sorted).slice(
-      0,
-      Math.min(limit, found.length),
-    );
-    yield* wants.created || !(wants.digests || wants.long)
-      ? shown
-      : looked(store, shown, wants, context);
-  });
+  const opened = await stores.open(location, 'source');
+  const { store } = opened;
+  const tags = tagsOf(opened, context);
+  if (order === undefined && !isReversed) {
+    const rows = accepted(tags, accepts, limit);
+    const listed = wants.digests || wants.long ? looked(store, rows, wants, context) : rows;
+    // Not yield*, which wraps each row in two more promises.
+    for await (const row of listed) yield row;
+    return;
+  }
+  // Sorting needs the dates of all tags; only the tags that are shown need their digests.
+  const rows = accepted(tags, accepts, Number.POSITIVE_INFINITY);
+  const found = await context.wait('Reading tags', () =>
+    all(wants.created ? looked(store, rows, wants, context) : rows),
+  );
+  const sorted = order === undefined ? found : sortTags(found, order);
+  const shown = (isReversed ? sorted.toReversed() : sorted).slice(0, Math.min(limit, found.length));
+  yield* wants.created || !(wants.digests || wants.long)
+    ? shown
+    : looked(store, shown, wants, context);
 }
 
 interface Wants {
