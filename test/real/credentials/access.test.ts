@@ -179,7 +179,7 @@ describeReal(
         }
       ).layers.map((layer) => layer.size);
       const slow = await startThrottleProxy(registry.host, {
-        bytesPerSecond: Math.max(...size) / 15,
+        bytesPerSecond: Math.max(...size) / 5,
       });
 
       const copied = await runRegi(

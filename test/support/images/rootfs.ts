@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 
 import { randomBytes } from './random-bytes.ts';
@@ -43,19 +52,19 @@ const RECIPES: readonly Recipe[] = [
 const REPRODUCIBLE = ['--quiet', '--rm', '--timestamp', '0', '--format', 'oci'];
 
 /**
- * Builds images of `$REGI_TEST_ROOTFS`, which .ci/run makes with debootstrap, and caches them
- * beside it. Without that variable the images hold a small tree, so that the tests still run with
- * real tools.
+ * Builds images of `$REGI_TEST_ROOTFS`, which .ci/run makes with debootstrap, and keeps them beside
+ * it. Without that variable the images hold a small tree, so that the tests still run with real
+ * tools; they are kept in the cache of the test's programs, because a build takes seconds. Tests
+ * only read them.
  */
 export async function realImages(): Promise<RealImages> {
   const rootfs = process.env['REGI_TEST_ROOTFS'] ?? '';
-  if (rootfs === '') return imagesOf(await build(smallTree(), temporaryFolder('images')));
-  const kept = join(dirname(rootfs), `images-${VERSION}`);
+  const folder = rootfs === '' ? CACHE : dirname(rootfs);
+  const kept = join(folder, `images-${VERSION}`);
   if (!existsSync(kept)) {
-    const unfinished = `${kept}.${process.pid}`;
-    rmSync(unfinished, { recursive: true, force: true });
-    mkdirSync(unfinished);
-    const built = await build(rootfs, unfinished);
+    mkdirSync(folder, { recursive: true });
+    const unfinished = mkdtempSync(`${kept}.`);
+    const built = await build(rootfs === '' ? smallTree() : rootfs, unfinished);
     try {
       renameSync(built, kept);
     } catch (error) {
@@ -66,6 +75,12 @@ export async function realImages(): Promise<RealImages> {
   }
   return imagesOf(kept);
 }
+
+const CACHE = join(
+  process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'),
+  'regi-test',
+  'small-tree',
+);
 
 function imagesOf(layout: string): RealImages {
   return {
