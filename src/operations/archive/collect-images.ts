@@ -22,6 +22,7 @@ import { requireAny } from '../copy/copy-images.ts';
 import { carriedChildren, type Carried } from '../copy/index-entries.ts';
 import { narrowInSession, type NarrowedImage } from '../copy/narrow-image.ts';
 import type { ManifestNode, ReadNode } from '../copy/read-manifest.ts';
+import { ProvedBlobs } from './proved-blobs.ts';
 
 /** One image to put into an archive. */
 export interface ExportJob {
@@ -121,8 +122,9 @@ export async function collectImages(
   const images: CollectedImage[] = [];
   const manifests = new Map<Digest, ManifestNode>();
   const blobs = new Map<Digest, CollectedNode>();
+  const proved = new ProvedBlobs();
   const found = mapInOrder(jobs, { limit: IMAGES_AT_ONCE, signal }, (job, inner) =>
-    readImage(session, job, { ...options, signal: inner }),
+    readImage(session, job, proved, { ...options, signal: inner }),
   );
   let [count, passed] = [0, 0];
   for await (const image of found) {
@@ -150,6 +152,7 @@ interface ReadImage {
 async function readImage(
   session: CopySession,
   job: ExportJob,
+  proved: ProvedBlobs,
   options: CollectOptions & { readonly signal: AbortSignal },
 ): Promise<ReadImage | undefined> {
   const { signal } = options;
@@ -177,11 +180,13 @@ async function readImage(
     const failures = new LeftOutReferrers();
     const referrers =
       signatures ??
-      (adds ? await referrersOf(session, source, { ...narrowed, leftOut: failures }, signal) : []);
+      (adds
+        ? await referrersOf(session, source, { ...narrowed, leftOut: failures, proved }, signal)
+        : []);
     const manifests = [...own, ...referrers.flatMap((referrer) => referrer.manifests)];
     const blobs = [
       ...blobsOf(session, source, own),
-      ...referrers.flatMap((referrer) => blobsOf(session, referrer.source, referrer.manifests)),
+      ...referrers.flatMap((referrer) => referrer.blobs),
     ];
     const leftOut = failures.report(image, session.onEvent);
     const images = [
@@ -222,6 +227,8 @@ interface FoundReferrer {
   readonly root: ManifestNode;
   /** It and all manifests below it. */
   readonly manifests: readonly ManifestNode[];
+  /** All blobs below it. */
+  readonly blobs: readonly CollectedNode[];
   readonly tag: string | undefined;
   /** The repository that has it. */
   readonly source: Source;
@@ -261,7 +268,13 @@ async function readReferrer(
   const read = (node: Descriptor): Promise<ManifestNode> => session.read(source, node, signal);
   const root = await read(descriptor);
   requireKnownType(root);
-  return { root, manifests: await withChildren(root, read), tag, source };
+  const manifests = await withChildren(root, read);
+  return { root, manifests, blobs: blobsOf(session, source, manifests), tag, source };
+}
+
+interface ReferrerState {
+  readonly leftOut: LeftOutReferrers;
+  readonly proved: ProvedBlobs;
 }
 
 /**
@@ -271,7 +284,7 @@ async function readReferrer(
 async function referrersOf(
   session: CopySession,
   source: Source,
-  { root, carried, leftOut }: NarrowedImage & { readonly leftOut: LeftOutReferrers },
+  { root, carried, leftOut, proved }: NarrowedImage & ReferrerState,
   signal: AbortSignal,
 ): Promise<readonly FoundReferrer[]> {
   const subjects = await subjectsOf(session, source, root, signal, carried);
@@ -285,9 +298,18 @@ async function referrersOf(
     found.map(
       ({ descriptor: { mediaType, digest, size }, tag }) =>
         (either: AbortSignal) =>
-          leftOut.attempt(either, () =>
-            readReferrer(session, source, { mediaType, digest, size }, tag, either),
-          ),
+          leftOut.attempt(either, async () => {
+            const node = { mediaType, digest, size };
+            const referrer = await readReferrer(session, source, node, tag, either);
+            const tasks = referrer.blobs.map(
+              ({ descriptor, source: from }) =>
+                async (inner: AbortSignal) => ({
+                  descriptor,
+                  source: await proved.prove(session, from, descriptor, inner),
+                }),
+            );
+            return { ...referrer, blobs: await together(tasks, either) };
+          }),
     ),
     signal,
   );

@@ -14,8 +14,13 @@ export interface MemoryNode {
 /** A node whose content is the value as JSON without spaces. */
 export function jsonNode(mediaType: string, value: unknown): MemoryNode {
   const bytes = new TextEncoder().encode(JSON.stringify(value));
+  return bytesNode({ mediaType, digest: digestOf(bytes), size: bytes.byteLength }, bytes);
+}
+
+/** A node whose content is in memory. */
+export function bytesNode(descriptor: Descriptor, bytes: Uint8Array): MemoryNode {
   return {
-    descriptor: { mediaType, digest: digestOf(bytes), size: bytes.byteLength },
+    descriptor,
     read: ({ offset = 0 } = {}) => ({
       async *[Symbol.asyncIterator]() {
         if (offset < bytes.byteLength) yield bytes.subarray(offset);

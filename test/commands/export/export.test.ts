@@ -175,6 +175,48 @@ describe('regi export', () => {
     expect(stdout).toBe(`archive:b.tar@${index.images[1]?.root.digest}\n`);
   });
 
+  test.each([
+    ['is missing', { kind: 'respond', status: 404, body: '' } as const],
+    ['is damaged', { kind: 'respond', status: 200, body: 'x'.repeat(70) } as const],
+  ])(
+    '--referrers leaves out a referrer whose blob %s, names it, and the status is 8',
+    async (_, action) => {
+      const image = makeImage({ seed: 61 });
+      const [bad, good] = [
+        makeArtifact({ subject: image.root, seed: 62, size: 70 }),
+        makeArtifact({ subject: image.root, seed: 63, size: 80 }),
+      ];
+      const from = registry.place.open('team/signed');
+      await image.pushAll(from, '1');
+      for (const artifact of [bad, good]) await artifact.pushAll(from);
+      registry.fault({
+        match: { method: 'GET', path: new RegExp(`/blobs/${bad.layers[0]?.digest ?? ''}`) },
+        action,
+        times: 99,
+      });
+      const { status, stdout, stderr } = await run(
+        '--referrers',
+        ref('team/signed:1'),
+        '-o',
+        's.tar',
+      );
+      registry.forgetFaults();
+      expect([status, stdout]).toEqual([8, expect.stringContaining(image.root.digest)]);
+      expect(stderr).toContain(bad.layers[0]?.digest);
+      expect((await runMain(['verify', './s.tar'], { cwd })).status).toBe(0);
+      expect(await namesIn('s.tar')).toEqual([
+        expect.stringContaining('team/signed:1'),
+        expect.stringContaining(good.root.digest),
+      ]);
+    },
+  );
+
+  test('--referrers reads each of their blobs once', async () => {
+    await run('--referrers', ref('team/app:1.0'), '-o', 'b.tar');
+    const blob = signature.layers[0]?.digest ?? '';
+    expect(registry.requests.filter(({ url }) => url.endsWith(blob))).toHaveLength(1);
+  });
+
   test('--referrers includes signatures, and prints no line for them', async () => {
     const { stdout } = await run('--referrers', ref('team/app:1.0'), '-o', 'b.tar');
     expect(stdout).toBe(`archive:b.tar@${index.root.digest}\n`);
