@@ -69,7 +69,13 @@ export async function parseSyncRequest(
   const folder = path === '-' ? io.cwd : dirname(resolve(io.cwd, path));
   const root = await readTrustedRoot(args, context);
   const policies = await file.readPolicies(filesIn(folder), root);
-  const policy = value(args, 'policy') === undefined ? undefined : await readPolicy(args, context);
+  const asksTools = ['policy', 'policy-file'].some((name) => value(args, name) !== undefined);
+  const policy = asksTools ? await readPolicy(args, context) : undefined;
+  const isRootUsed = [...policies.values()].some((rule) => 'root' in rule && rule.root === root);
+  if (root !== undefined && !isRootUsed)
+    throw new UsageError('Cannot use --trusted-root: no policy of the file needs one', {
+      hint: 'write a rule with "keyless", or with "log: required", below "policies"',
+    });
   const entries = chosenEntries(file, args.positionals.slice(1));
   if (value(args, 'write-lock') !== undefined) refuseFiles(entries);
   const locked =

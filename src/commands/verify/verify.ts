@@ -23,6 +23,7 @@ import { withStores } from '../../targets/open-store.ts';
 import type { Stores } from '../../targets/opened-store.ts';
 import { parseSourceLocation } from '../../targets/path.ts';
 import { flag, value, values } from '../arguments/arguments.ts';
+import { SIGNERS } from '../specs/shared.ts';
 import { someFailedError } from '../arguments/each-argument.ts';
 import { signatureText, verifySignaturesOf, type SignatureRow } from './signatures.ts';
 
@@ -56,7 +57,7 @@ function withoutKind({ isArchive: _isArchive, ...row }: VerifyRow): object {
 }
 
 /** Flags that would mean nothing beside a check of content. */
-const OF_SIGNATURES = ['key', 'identity', 'issuer', 'verify', 'trusted-root', 'as'];
+const OF_SIGNATURES = [...SIGNERS.map(({ name }) => name), 'as'];
 
 async function* runSignatures(
   args: ParsedArguments,
