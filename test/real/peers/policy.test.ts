@@ -77,14 +77,24 @@ async function verdicts(
   const [name = '', tag = ''] = image.split(':');
   writeFileSync(file, JSON.stringify(policy({ name: `${host}/${name}` })));
   const finished = await skopeo.finish(
-    ...['--policy', file, '--registries.d', join(home, '.config/containers/registries.d')],
-    ...['copy', ...HTTP, ...(all ? ['--all'] : []), '--remove-signatures'],
-    ...[`docker://${host}/${name}:${tag}`, `dir:${temporaryFolder('out')}`],
+    '--policy',
+    file,
+    '--registries.d',
+    join(home, '.config/containers/registries.d'),
+    'copy',
+    ...HTTP,
+    ...(all ? ['--all'] : []),
+    '--remove-signatures',
+    `docker://${host}/${name}:${tag}`,
+    `dir:${temporaryFolder('out')}`,
   );
   const flags = ['--policy', 'containers', '--policy-file', file];
   const own = await regi(
-    ...['copy', ...flags, ...(all ? [] : ['--platform', 'linux/amd64'])],
-    ...[`${host}/${name}:${tag}`, `oci:${temporaryFolder('copy')}:1`],
+    'copy',
+    ...flags,
+    ...(all ? [] : ['--platform', 'linux/amd64']),
+    `${host}/${name}:${tag}`,
+    `oci:${temporaryFolder('copy')}:1`,
   );
   // Anything but a refusal would be another failure.
   if (own.status !== 0) expect(own, own.stderr).toMatchObject({ status: 9 });
@@ -266,8 +276,13 @@ const copyWith =
   (skopeo: PeerClient) =>
   (tag: string, to: string, ...flags: readonly string[]) =>
     skopeo.run(
-      ...['--registries.d', join(home, '.config/containers/registries.d'), 'copy', ...HTTP],
-      ...[...flags, `oci:${layout}:${tag}`, `docker://${host}/${to}`],
+      '--registries.d',
+      join(home, '.config/containers/registries.d'),
+      'copy',
+      ...HTTP,
+      ...flags,
+      `oci:${layout}:${tag}`,
+      `docker://${host}/${to}`,
     );
 
 describeReal('skopeo with GPG', ['skopeo', 'gpg', 'gpgv'], () => {
@@ -326,8 +341,11 @@ describePeer('skopeo with sigstore keys', 'sid', ['skopeo'], () => {
     writeFileSync(phrase, 'test');
     for (const name of ['good', 'other'])
       await skopeo.run(
-        ...['generate-sigstore-key', '--output-prefix', join(folder, name)],
-        ...['--passphrase-file', phrase],
+        'generate-sigstore-key',
+        '--output-prefix',
+        join(folder, name),
+        '--passphrase-file',
+        phrase,
       );
     const copy = copyWith(skopeo);
     const key = join(folder, 'good.private');
