@@ -6,6 +6,7 @@ import { RefusedRequestError } from './errors.ts';
 import { jsonResponse, type Authenticate, type Call, type CallResponse } from './exchange.ts';
 import { guardAgainstBrowsers, type ServedHosts } from './guards.ts';
 import { deleteManifest, getManifest, putManifest } from './manifests.ts';
+import type { Admits } from './verified-manifests.ts';
 import { METHODS, parseRoute, type Route } from './router.ts';
 import type { UploadSessions } from './upload-sessions.ts';
 import { cancelUpload, finishUpload, startUpload, uploadChunk, uploadStatus } from './uploads.ts';
@@ -20,6 +21,8 @@ export interface RegistryOptions extends ServedHosts {
   readonly sparse?: boolean | undefined;
   /** Decides about each request; all are allowed when absent. */
   readonly authenticate?: Authenticate | undefined;
+  /** Decides whether a manifest may be served; all may when absent. */
+  readonly admits?: Admits | undefined;
   /**
    * Maps a name in a path to a repository of the place; `namespace` is the `ns` of the query. By
    * default the name itself.
@@ -52,7 +55,7 @@ async function serveRoute(
   call: Call,
   route: RepositoryRoute,
   target: Target,
-  { sparse }: RegistryOptions,
+  { sparse, admits }: RegistryOptions,
 ): Promise<CallResponse> {
   const { store, sessions } = target;
   const name = route.repository;
@@ -66,7 +69,7 @@ async function serveRoute(
         return putManifest(call, store, { name, reference: route.reference, sparse });
       return call.method === 'DELETE'
         ? deleteManifest(call, store, route.reference)
-        : getManifest(call, store, route.reference);
+        : getManifest(call, store, { reference: route.reference, admits });
     case 'blob':
       return call.method === 'DELETE'
         ? deleteBlob(call, store, route.digest)

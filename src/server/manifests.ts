@@ -17,7 +17,14 @@ import {
 } from '../store.ts';
 import { isUnchanged } from './blobs.ts';
 import { isNotFound, RefusedRequestError } from './errors.ts';
+import type { Admits } from './verified-manifests.ts';
 import { emptyResponse, type CallResponse, type Call } from './exchange.ts';
+
+interface GetManifestOptions {
+  readonly reference: string;
+  /** Decides whether the manifest may be served; all may when absent. */
+  readonly admits: Admits | undefined;
+}
 
 /**
  * Serves GET and HEAD of a manifest with the exact bytes that were pushed. Ignores `Accept`: a
@@ -28,9 +35,15 @@ import { emptyResponse, type CallResponse, type Call } from './exchange.ts';
 export async function getManifest(
   call: Call,
   store: Store,
-  reference: string,
+  { reference, admits }: GetManifestOptions,
 ): Promise<CallResponse> {
-  const manifest = await findManifest(store, reference, call.signal);
+  const { signal } = call;
+  const manifest = await findManifest(store, reference, signal);
+  if (admits !== undefined && !(await admits(store, manifest, { signal })))
+    throw new RefusedRequestError(
+      'DENIED',
+      'Cannot serve the manifest: the signature policy of this registry refuses it',
+    );
   const etag = `"${manifest.digest}"`;
   const headers = {
     'content-type': manifest.mediaType,

@@ -129,11 +129,12 @@ export async function judge(
   const { rule } = gate;
   if (rule.kind !== 'containers')
     return (await verifySignatures(source, digest, rule, { ...gate, ...options })).report;
-  const { imagesOf } = await import('./containers/images-of.ts');
+  const { manifestsIn } = await import('./manifests-in.ts');
   const { verifyRequirements } = await import('./containers/verify-requirements.ts');
   const roots = images ?? [await source.resolve(digest, options)];
   const reports: SignatureReport[] = [];
-  for (const one of await imagesOf(source, roots, options)) {
+  const { images: wanted } = await manifestsIn(source, roots, options);
+  for (const one of wanted) {
     const report = await verifyRequirements(source, one, rule, { ...gate, ...options });
     if (!report.accepted) return report;
     reports.push(report);

@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../../command.ts';
-import { argument, flag } from './shared.ts';
+import { argument, flag, VERIFIERS } from './shared.ts';
 
 const group = 'Other';
 
@@ -52,6 +52,9 @@ export const OTHER_COMMANDS: readonly CommandSpec[] = [
       'On a loopback address, every user of this machine has access. Any other address needs ' +
       '--htpasswd or --read-only, unless only archives are served. Requests from web pages are refused: those with an Origin header, ' +
       'or with a Host that is neither an address nor a known name.\n\n' +
+      '--key, --identity and --verify beside --read-only serve a manifest only if it is signed so, if ' +
+      'such an index leads to it, or if it is a signature. Any other one is denied with 403, and the ' +
+      'reason is printed on standard error. Blobs and lists are served as always.\n\n' +
       'When ready, prints "listening on URL" on standard error, or with --json an object on standard ' +
       'output. SIGINT or SIGTERM stops it: it accepts no new connections, lets transfers finish for 30 ' +
       'seconds and exits with 0. A second signal ends it at once. -v logs each request.',
@@ -68,6 +71,7 @@ export const OTHER_COMMANDS: readonly CommandSpec[] = [
       ),
       flag('--memory', 'keep everything in memory'),
       flag('--read-only', 'refuse every write'),
+      ...VERIFIERS,
       flag(
         '--sparse',
         'accept a manifest before its blobs, and an index without all of its images',

@@ -125,12 +125,14 @@ export const CONTAINERS_POLICY: readonly OptionSpec[] = [
   ),
 ].map((option) => ({ ...option, once: true }));
 
-/** Flags that say who has to have signed. None may be ignored. */
-export const SIGNERS: readonly OptionSpec[] = [
+/** Flags with keys, identities and rules of regi. None may be ignored. */
+export const VERIFIERS: readonly OptionSpec[] = [
   flag('--key FILE', 'require a signature by this public key'),
   flag('--identity ID', 'require a signature whose certificate has this identity; * is any text'),
   flag('--issuer URL', 'with --identity: the service that vouched for the name'),
   flag('--verify FILE', 'require the signatures of this policy, which has rules by repository'),
-  ...CONTAINERS_POLICY,
   TRUSTED_ROOT,
 ].map((option) => ({ ...option, once: true }));
+
+/** Flags that say who has to have signed. */
+export const SIGNERS: readonly OptionSpec[] = [...VERIFIERS, ...CONTAINERS_POLICY];

@@ -1,24 +1,30 @@
-import { collectVerified, LimitExceededError } from '../../bytes.ts';
-import { LIMITS } from '../../limits.ts';
-import type { Descriptor } from '../../oci/descriptor.ts';
-import type { Digest } from '../../oci/digest.ts';
-import { parseManifest } from '../../oci/manifest.ts';
-import { isIndexType } from '../../oci/media-types.ts';
-import type { CallOptions, Source } from '../../store.ts';
+import { collectVerified, LimitExceededError } from '../bytes.ts';
+import { LIMITS } from '../limits.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { parseManifest } from '../oci/manifest.ts';
+import { isIndexType } from '../oci/media-types.ts';
+import type { CallOptions, Source } from '../store.ts';
 
 /** Indexes in indexes. */
 const MAX_INDEXES = 1000;
 
+/** Manifests by their kind. Content that is no index counts as an image. */
+export interface Manifests {
+  readonly images: ReadonlySet<Digest>;
+  readonly indexes: ReadonlySet<Digest>;
+}
+
 /**
- * Lists the images among manifests, and those that the indexes among them lead to.
+ * Lists manifests, and all that the indexes among them lead to.
  *
  * @throws {RegiError} for an index that cannot be read.
  */
-export async function imagesOf(
+export async function manifestsIn(
   source: Source,
   manifests: readonly Descriptor[],
   options: CallOptions,
-): Promise<readonly Digest[]> {
+): Promise<Manifests> {
   const images = new Set<Digest>();
   const indexes = new Map<Digest, Descriptor>();
   const add = (node: Descriptor): void => {
@@ -34,5 +40,5 @@ export async function imagesOf(
     if (parsed.kind === 'index') parsed.manifests.forEach(add);
     else images.add(node.digest);
   }
-  return [...images];
+  return { images, indexes: new Set(indexes.keys()) };
 }
