@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 import { startDesktopSession } from '../support/cli/desktop-session.ts';
+import { startDocker } from '../support/programs/docker.ts';
+import { describePeer } from '../support/programs/peers.ts';
 import { createEngine } from '../support/programs/podman.ts';
 import { describeReal, isPrivileged, requireTool } from '../support/programs/real-tools.ts';
 import { runOrThrow, runProgram } from '../support/programs/run-program.ts';
@@ -116,6 +118,31 @@ describe(`a release${note}`, { skip: missing.length > 0 }, () => {
       const args = ['-L', '/usr/aarch64-linux-gnu', './regi-linux-arm64', '--version', '-v'];
       expect(await run(requireTool('qemu-aarch64'), args)).toMatch(/^platform +linux-arm64$/m);
     });
+  });
+
+  describe.each([
+    { set: 'system', store: 'classic' },
+    { set: 'sid', store: 'classic' },
+    { set: 'sid', store: 'containerd' },
+  ] as const)('its image in the $store store', ({ set, store }) => {
+    describePeer(
+      'docker',
+      set,
+      ['docker', 'dockerd', 'containerd', 'ctr'],
+      () => {
+        test('is loaded under its name, with its user and entrypoint', async () => {
+          const docker = await startDocker(set, { store });
+          const name = `localhost/regi:${VERSION}`;
+          const archive = join(RELEASE, `regi-${VERSION}-image.tar`);
+          expect(await docker.run('load', '--input', archive)).toBe(`Loaded image: ${name}`);
+          const format = '{{.Os}}/{{.Architecture}} {{.Config.User}} {{.Config.Entrypoint}}';
+          expect(await docker.run('image', 'inspect', '--format', format, name)).toBe(
+            'linux/amd64 1000:1000 [/usr/bin/regi]',
+          );
+        });
+      },
+      { daemon: true },
+    );
   });
 
   describeReal('its npm package', ['unshare', 'docker-registry'], () => {

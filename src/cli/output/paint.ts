@@ -19,7 +19,8 @@ const STYLES: Readonly<Record<Role, (chalk: ChalkInstance) => ChalkInstance>> = 
   detail: (chalk) => chalk.dim,
   good: (chalk) => chalk.green,
   bad: (chalk) => chalk.red,
-  changed: (chalk) => chalk.yellow,
+  // Plain yellow cannot be read on a light background.
+  changed: (chalk) => chalk.bold.yellow,
   error: (chalk) => chalk.red,
   busy: (chalk) => chalk.cyan,
 };

@@ -41,7 +41,7 @@ describe('colours of a command', () => {
     const io = await run([], { isTTY: true, env: COLOURS });
     expect(io.stdoutText()).toBe(`${ESCAPE}[1mrow${ESCAPE}[22m\n`);
     expect(io.stderrText()).toBe(
-      `${ESCAPE}[33mregi: warning:${ESCAPE}[39m careful\n${ESCAPE}[2m  look${ESCAPE}[22m\n` +
+      `${ESCAPE}[1m${ESCAPE}[33mregi: warning:${ESCAPE}[39m${ESCAPE}[22m careful\n${ESCAPE}[2m  look${ESCAPE}[22m\n` +
         `${ESCAPE}[31mregi: Cannot do it${ESCAPE}[39m\n${ESCAPE}[2m  do that${ESCAPE}[22m\n`,
     );
   });
