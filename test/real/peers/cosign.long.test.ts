@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -30,7 +30,7 @@ const PLACES: readonly (readonly [string, () => Promise<string>])[] = [
   ['regi serve', async () => (await startServe(['--memory'])).host],
 ];
 
-describePeer('cosign', 'sid', ['cosign'], () => {
+describePeer('cosign, and skopeo as a signer', 'sid', ['cosign', 'skopeo'], () => {
   const cosign = peerClient('sid', 'cosign', [], { COSIGN_PASSWORD: 'test' });
 
   beforeAll(async () => {
@@ -219,5 +219,30 @@ describePeer('cosign', 'sid', ['cosign'], () => {
         await cosign.run('verify', ...key('p256'), ...VERIFY, `${image}-copy:1`);
       },
     );
+
+    test('regi verifies what skopeo signs, and cosign what regi has moved', async () => {
+      const image = `${host}/skopeo/signed`;
+      const d = path('registries.d');
+      mkdirSync(d, { recursive: true });
+      writeFileSync(join(d, 'a.yaml'), 'default-docker: { use-sigstore-attachments: true }\n');
+      writeFileSync(path('passphrase'), 'test');
+      await peerClient('sid', 'skopeo', ['--registries.d', d]).run(
+        'copy',
+        '--quiet',
+        '--dest-tls-verify=false',
+        '--sign-by-sigstore-private-key',
+        `${path('p256')}.key`,
+        '--sign-passphrase-file',
+        path('passphrase'),
+        `oci:${fixture.layout}:amd64`,
+        `docker://${image}:1`,
+      );
+      expect(await verify(`${image}:1`, ...key('other'))).toMatchObject({ status: 9 });
+      const rule = `{key: ${path('p256')}.pub}`;
+      for (const place of await moved(host, image, key('p256'), rule)) {
+        expect(await verify(place, ...key('p256'))).toMatchObject({ status: 0 });
+        await cosign.run('verify', ...key('p256'), ...VERIFY, place);
+      }
+    });
   });
 });
