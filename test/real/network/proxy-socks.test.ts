@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 
 import { regiAtHome } from '../../support/cli/home.ts';
+import { runRegi } from '../../support/cli/regi.ts';
 import { makeCertificates, type Certificates } from '../../support/http/certificates.ts';
 import { startSocksProxy, type SocksProxy } from '../../support/http/socks-proxy.ts';
 import { tinyLayout } from '../../support/images/tiny-layout.ts';
@@ -63,6 +64,16 @@ describeReal('B17: a SOCKS proxy', ['skopeo', 'docker-registry', 'openssl'], () 
       expect(new Set(proxy.requests.slice(before))).toEqual(new Set([name]));
     },
   );
+
+  test('the built regi uses it, too', async () => {
+    const before = proxy.requests.length;
+    const { status, stderr } = await runRegi(
+      ['copy', '--ca-file', certificates.caPath, tinyLayout(), `${name}/built:1`],
+      { env: { ALL_PROXY: url } },
+    );
+    expect({ status, stderr }).toMatchObject({ status: 0 });
+    expect(proxy.requests.length).toBeGreaterThan(before);
+  });
 
   test('regi doctor names the proxy and its variable', async () => {
     const { status, stdout } = await regiAtHome(
