@@ -42,8 +42,8 @@ export class InvalidHostRuleError extends RegiError {
 
 /**
  * Decides which registries may be contacted without proof of identity: those that the rules name,
- * and loopback as typed. `localhost`, 127.0.0.0/8 and ::1 use plain http first. A name that
- * resolves to such an address is not loopback.
+ * and loopback as typed. `localhost`, 127.0.0.0/8 and ::1 use plain http first, or verified https
+ * first if an authority was given. A name that resolves to such an address is not loopback.
  */
 export class HostPolicy {
   readonly #insecure: HostMatcher;
@@ -78,7 +78,10 @@ export class HostPolicy {
     if (this.#plainHttp.has(host)) return { schemes: ['http'], verify: true };
     if (this.#insecure.has(host)) return { schemes: ['https', 'http'], verify: false };
     if (this.#skipVerify.has(host)) return { schemes: ['https'], verify: false };
-    return { schemes: isLoopback(host.name) ? ['http', 'https'] : ['https'], verify: true };
+    if (!isLoopback(host.name)) return { schemes: ['https'], verify: true };
+    // An authority was given for a server with TLS, and may be meant for this one.
+    const isTlsLikely = this.#ca !== undefined;
+    return { schemes: isTlsLikely ? ['https', 'http'] : ['http', 'https'], verify: true };
   }
 }
 

@@ -94,6 +94,7 @@ export class SchemeDetector {
   async #detect(request: HttpRequest, next: Transport): Promise<HttpResponse> {
     const sendTo = (origin: URL): Promise<HttpResponse> =>
       next({ ...request, url: new URL(request.url.pathname + request.url.search, origin) });
+    let failure: unknown;
     for (const origin of this.#origins.slice(0, -1)) {
       try {
         const response = await complaintOf(await sendTo(origin), request, next);
@@ -102,9 +103,16 @@ export class SchemeDetector {
         return response;
       } catch (error) {
         if (this.#settled !== undefined || !mayBeOtherScheme(error)) throw error;
+        failure = error;
       }
     }
-    return this.#tryLast(sendTo);
+    const response = await this.#tryLast(sendTo);
+    if (!(failure instanceof TlsError)) return response;
+    // The server does speak TLS, and its own failure says more than a complaint about http.
+    const checked = await complaintOf(response, request, next);
+    if (checked !== 'speaks TLS') return checked;
+    this.#settled = undefined;
+    throw failure;
   }
 
   async #tryLast(sendTo: (origin: URL) => Promise<HttpResponse>): Promise<HttpResponse> {

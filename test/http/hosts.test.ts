@@ -32,6 +32,12 @@ describe('HostPolicy.for()', () => {
     expect(new HostPolicy().for(host)).toEqual(LOOPBACK);
   });
 
+  test('for() tries verified https first on loopback if an authority was given', () => {
+    const policy = new HostPolicy({ ca: 'PEM' });
+    expect(policy.for('localhost:5000')).toEqual({ schemes: ['https', 'http'], verify: true });
+    expect(policy.for('registry.test')).toEqual(STRICT);
+  });
+
   test.each([
     ['registry.test', 'registry.test', LOOSE],
     ['registry.test', 'registry.test:5000', LOOSE],

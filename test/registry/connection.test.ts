@@ -249,6 +249,16 @@ describe('the scheme', () => {
     expect(connection.origin()).toBe('http://registry.local:5000');
   });
 
+  test('is not http when TLS fails, and plain http meets a TLS server', async () => {
+    const untrusted = tls(false);
+    const { connection } = connect((request) => {
+      if (!isHttp(request)) throw untrusted;
+      return { status: 400, body: 'Client sent an HTTP request to an HTTPS server.\n' };
+    }, insecure);
+    await expect(connection.send('GET', '/v2/', { scopes: [] })).rejects.toBe(untrusted);
+    expect(connection.origin()).toBeUndefined();
+  });
+
   test('stays https for an insecure registry whose TLS works', async () => {
     const { connection, requests } = connect(() => ({ status: 404 }), insecure);
     await connection.send('GET', '/v2/', { scopes: [] });
