@@ -76,5 +76,7 @@ export interface CommandSpec {
   readonly examples: Readonly<Record<string, string>>;
   /** True if it writes: it then runs to its end even if the reader of its output has gone. */
   readonly changes?: boolean | undefined;
+  /** True if it prints a summary of its transfers itself. */
+  readonly summarises?: boolean | undefined;
   readonly load: () => Promise<CommandBody<unknown>>;
 }

@@ -33,7 +33,10 @@ export async function runCommand(
 ): Promise<void> {
   const isPlan = args.options['dry-run'] === true;
   const summary = args.options['summary'] === true ? new StepSummary(io, { isPlan }) : undefined;
-  const progress = withSummary(createProgress(settings, { isPlan }, io, area), summary);
+  const progress = withSummary(
+    createProgress(settings, { isPlan, summarises: spec.summarises === true }, io, area),
+    summary,
+  );
   const failures = new Failures();
   const context = createContext(io, settings, progress, area, failures);
   let completed = false;

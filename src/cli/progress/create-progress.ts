@@ -11,6 +11,8 @@ import type { Progress } from './progress.ts';
 export interface ProgressStyle {
   /** True for `--dry-run`. */
   readonly isPlan: boolean;
+  /** True if the command prints a summary itself. */
+  readonly summarises?: boolean | undefined;
 }
 
 const NO_PROGRESS: Progress = {
@@ -22,7 +24,7 @@ const NO_PROGRESS: Progress = {
 /** Creates the progress display that the flags and the terminal call for. */
 export function createProgress(
   settings: Settings,
-  { isPlan }: ProgressStyle,
+  { isPlan, summarises = false }: ProgressStyle,
   io: Io,
   area: StatusArea,
 ): Progress {
@@ -32,13 +34,13 @@ export function createProgress(
     case 'json':
       return jsonProgress(io.clock, isPlan, area);
     case 'plain':
-      return plainProgress({ clock: io.clock, isPlan, fold: foldOf(io.env) }, area);
+      return plainProgress({ clock: io.clock, isPlan, summarises, fold: foldOf(io.env) }, area);
     case 'auto':
       // A plan transfers nothing that a live view could show.
-      if (canRedraw(io) && !isPlan) return liveProgress(io, area);
+      if (canRedraw(io) && !isPlan) return liveProgress(io, { summarises }, area);
       // Programs that read JSON from standard output may read standard error too.
       if (settings.json) return isPlan ? jsonPlan(io.clock, area) : NO_PROGRESS;
-      return plainProgress({ clock: io.clock, isPlan, fold: undefined }, area);
+      return plainProgress({ clock: io.clock, isPlan, summarises, fold: undefined }, area);
     default:
       return assertNever(settings.progress);
   }

@@ -16,12 +16,14 @@ const DEFAULT_ROWS = 24;
 /** Draws a line with bar, bytes and speed per active blob, and a total, ten times a second. */
 export function liveProgress(
   { clock, stderr, env }: Pick<Io, 'clock' | 'stderr' | 'env'>,
+  { summarises }: { readonly summarises: boolean },
   area: StatusArea,
 ): Progress {
   const begun = clock.now();
   const model = new TransferModel();
   const stopping = new AbortController();
   let totals = NO_TOTALS;
+  let images = 1;
   let drawing = false;
 
   const style = (): LineStyle => ({
@@ -45,7 +47,10 @@ export function liveProgress(
     onEvent(event) {
       totals = addBlobs(totals, event);
       model.add(event, clock.now());
-      if (event.kind === 'unchanged') area.print(printable(`${event.image} is unchanged`));
+      if (event.kind === 'listed') images = event.images;
+      // Of several images, each has its row, and the summary counts them.
+      if (event.kind === 'unchanged' && images === 1)
+        area.print(printable(`${event.image} is unchanged`));
       if (event.kind !== 'started' || drawing) return;
       drawing = true;
       void drawUntilStopped();
@@ -53,7 +58,7 @@ export function liveProgress(
     end(completed) {
       stopping.abort();
       void area.clear();
-      if (completed) {
+      if (completed && !summarises) {
         const { columns } = style();
         const summary = summaryLine(totals, clock.now() - begun);
         area.print(wrapText(summary, columns - 1).join('\n'));

@@ -16,6 +16,8 @@ export interface PlainOptions {
   readonly clock: Clock;
   /** True for `--dry-run`. */
   readonly isPlan: boolean;
+  /** True if the command prints a summary itself. */
+  readonly summarises?: boolean | undefined;
   /** How the log folds the lines of the transfer; undefined if it cannot. */
   readonly fold: Fold | undefined;
 }
@@ -27,7 +29,10 @@ const LONGEST_SILENCE_MS = 10_000;
  * Prints lines for logs: the image when its transfer begins, each finished blob, a line after ten
  * seconds of silence, and a summary.
  */
-export function plainProgress({ clock, isPlan, fold }: PlainOptions, area: StatusArea): Progress {
+export function plainProgress(
+  { clock, isPlan, summarises = false, fold }: PlainOptions,
+  area: StatusArea,
+): Progress {
   const begun = clock.now();
   const startedAt = new Map<string, number>();
   const model = new TransferModel();
@@ -76,7 +81,7 @@ export function plainProgress({ clock, isPlan, fold }: PlainOptions, area: Statu
     end(completed) {
       clearInterval(silence);
       if (fold !== undefined && isFolded) area.closeFold(fold, clock.now());
-      if (completed)
+      if (completed && !summarises)
         area.print(
           isPlan
             ? planLine(totals, isFile ? 'to write' : 'to upload')

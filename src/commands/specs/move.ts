@@ -204,6 +204,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
     name: 'sync',
     group,
     changes: true,
+    summarises: true,
     summary: 'Mirror the images that a file describes',
     description:
       'Reads a YAML file whose entries have a source, destinations and tag patterns. Copies tags that ' +

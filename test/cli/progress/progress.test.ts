@@ -253,6 +253,19 @@ describe('live progress', () => {
     ]);
   });
 
+  test.each([
+    [1, `b.example/app:1 is unchanged\n`],
+    [2, '2 images unchanged in 0.0 s\n'],
+  ])('of %d images says which is unchanged, or how many', async (images, text) => {
+    const { io, area, progress } = open('auto', { isTTY: true, columns: 100 });
+    progress.onEvent({ kind: 'listed', images });
+    for (let count = 0; count < images; count += 1)
+      progress.onEvent({ kind: 'unchanged', image: 'b.example/app:1', root: BIG });
+    progress.end(true);
+    await area.flush();
+    expect(io.stderrText()).toBe(text);
+  });
+
   test('does not flash when the command is quick', async () => {
     const { io, area, progress, pass } = open('auto', { isTTY: true, columns: 100 });
     play(progress, pass);
