@@ -26,7 +26,7 @@ export async function lacksReferrersApi({ connection, name }: RemoteRepository):
  */
 export async function askReferrersSupport(
   { connection, name }: RemoteRepository,
-  signal = new AbortController().signal,
+  signal: AbortSignal = new AbortController().signal,
 ): Promise<
   | { readonly support: 'absent' | 'present' }
   | { readonly support: undefined; readonly found: (support: ReferrersSupport) => void }

@@ -18,24 +18,30 @@ export type Requirement =
 
 /** A GPG signature by one of several keys. */
 export interface SignedBy {
+  /** The word of policy.json. */
   readonly type: 'signedBy';
   /** OpenPGP packets of the keys, not armored. */
   readonly keyrings: readonly Uint8Array[];
+  /** The name that the signature has to have. */
   readonly identity: SignedIdentity;
 }
 
 /** A sigstore signature by one of several keys. */
 export interface SigstoreSigned {
+  /** The word of policy.json. */
   readonly type: 'sigstoreSigned';
+  /** One of them has to have signed. */
   readonly keys: readonly SigningKey[];
   /** The log that has to vouch for the signature; undefined where none has to. */
   readonly log: TrustedRoot | undefined;
+  /** The name that the signature has to have. */
   readonly identity: SignedIdentity;
 }
 
 /** The requirements of an image, and the places of its signatures. */
 export interface ContainersRule {
   readonly kind: 'containers';
+  /** The image has to meet all of them. */
   readonly requirements: readonly Requirement[];
   /** By its tag or by its digest, as the operator named it; undefined for an image of a file. */
   readonly image: Reference | undefined;

@@ -36,7 +36,7 @@ describe('createKeychainProgram()', () => {
 
   test('kills a child whose thread is blocked, and reports a timeout', async () => {
     const run = await program('Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);');
-    expect(await run(GET, { timeoutMs: 300 })).toEqual({ kind: 'timed-out' });
+    expect(await run(GET, { timeoutMs: 300 })).toEqual({ kind: 'timed-out', timeoutMs: 300 });
   });
 
   test('stops when its signal aborts', async () => {
