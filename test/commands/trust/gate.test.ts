@@ -219,7 +219,7 @@ const COMMANDS: Readonly<Record<string, Run>> = {
         file,
         `version: 1\nimages:\n  - {from: '${from}', to: '${to}:1', verify: ours}\npolicies: {ours: ${rule}}\n`,
       );
-      return run(['sync', ...ROOT, file]);
+      return run(['sync', ...(rule.includes('keyless') ? ROOT : []), file]);
     }),
 };
 
