@@ -100,10 +100,13 @@ async function admitByRequirements(
   { found, landed, isMade, images }: MovingRoots,
   options: CallOptions,
 ): Promise<Admission> {
-  const report = await judge(gate, source, { digest: landed, images }, options);
+  const judged = { digest: landed, images };
+  const { report, signed } = await judgeByRequirements(gate, source, judged, options);
   if (!report.accepted) throw refused(gate, report.digest, report);
   const isUnsigned = report.candidates.length === 0;
-  const moving = isMade ? { carried: [] } : await signaturesOf(gate, source, landed, options);
+  const moving = isMade
+    ? { carried: [] }
+    : await signaturesOf(gate, source, landed, options, signed);
   return { report: isUnsigned ? undefined : { ...report, digest: found }, ...moving };
 }
 
@@ -127,32 +130,50 @@ export async function judge(
   options: CallOptions,
 ): Promise<SignatureReport> {
   const { rule } = gate;
-  if (rule.kind !== 'containers')
-    return (await verifySignatures(source, digest, rule, { ...gate, ...options })).report;
+  const { report } =
+    rule.kind === 'containers'
+      ? await judgeByRequirements({ ...gate, rule }, source, { digest, images }, options)
+      : await verifySignatures(source, digest, rule, { ...gate, ...options });
+  return report;
+}
+
+async function judgeByRequirements(
+  gate: Gate & { readonly rule: ContainersRule },
+  source: Source,
+  { digest, images }: Judged,
+  options: CallOptions,
+): Promise<{ readonly report: SignatureReport; readonly signed: ReadonlySet<Digest> }> {
   const { manifestsIn } = await import('./manifests-in.ts');
   const { verifyRequirements } = await import('./containers/verify-requirements.ts');
   const roots = images ?? [await source.resolve(digest, options)];
   const reports: SignatureReport[] = [];
+  const accepted = new Set<Digest>();
   const { images: wanted } = await manifestsIn(source, roots, options);
   for (const one of wanted) {
-    const report = await verifyRequirements(source, one, rule, { ...gate, ...options });
-    if (!report.accepted) return report;
+    const requirement = { ...gate, ...options };
+    const { report, signed } = await verifyRequirements(source, one, gate.rule, requirement);
+    if (!report.accepted) return { report, signed: accepted };
     reports.push(report);
+    signed.forEach((manifest) => accepted.add(manifest));
   }
   const candidates = reports.flatMap((report) => report.candidates);
   const skipped = reports.flatMap((report) => report.skipped);
-  return { digest, accepted: true, step: 'ok', candidates, skipped };
+  const report = { digest, accepted: true, step: 'ok', candidates, skipped } as const;
+  return { report, signed: accepted };
 }
 
 /**
  * Returns the signatures of a manifest that needs none: a verified index leads to it, or the rule
  * accepts it unsigned. Too many of them keep no such image back: it moves without them.
+ *
+ * @param accepted manifests whose signatures counted: of several places, theirs move along.
  */
 export async function signaturesOf(
   { rule, signaturesFrom, repository }: Gate,
   source: Source,
   digest: Digest,
   options: CallOptions,
+  accepted: ReadonlySet<Digest> = new Set(),
 ): Promise<Pick<Collected, 'carried' | 'failures'>> {
   const attestations = 'predicateTypes' in rule && rule.predicateTypes.length > 0;
   try {
@@ -162,7 +183,7 @@ export async function signaturesOf(
       signaturesFrom,
       repository,
     });
-    return { ...collected, carried: oneOfEachTag(collected.carried, new Set()) };
+    return { ...collected, carried: oneOfEachTag(collected.carried, accepted) };
   } catch (error) {
     if (error instanceof LimitExceededError) return { carried: [], failures: [error] };
     throw error;

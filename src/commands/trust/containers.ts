@@ -1,6 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 import type { ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
@@ -96,8 +97,8 @@ function realPath(path: string): string {
 }
 
 function defaultLookaside({ io }: Context): string {
-  if (io.linuxUid === 0) return `file://${ROOTS_LOOKASIDE}`;
-  return `file://${join(io.home, '.local/share/containers/sigstore')}`;
+  const own = join(io.home, '.local/share/containers/sigstore');
+  return pathToFileURL(io.linuxUid === 0 ? ROOTS_LOOKASIDE : own).href;
 }
 
 async function readPolicyJson(
@@ -153,7 +154,8 @@ async function yamlFiles(path: string, home: string): Promise<readonly string[] 
   try {
     return (await readdir(path)).filter((name) => name.endsWith('.yaml')).toSorted();
   } catch (cause) {
-    if (errnoOf(cause) === 'ENOENT') return undefined;
+    // ENOTDIR: a user without a home has a path below a device.
+    if (['ENOENT', 'ENOTDIR'].includes(errnoOf(cause) ?? '')) return undefined;
     const shown = showPath(path, home);
     throw new InvalidConfigError(`Cannot read ${quote(shown)}: ${errnoOf(cause) ?? 'no folder'}`, {
       hint: `make it readable: chmod u+r ${shown}`,

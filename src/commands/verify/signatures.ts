@@ -47,7 +47,9 @@ export async function* verifySignaturesOf(
     for (const text of args.positionals) {
       const location = await parseSourceLocation(text, context.io);
       const name = nameOf(location, args);
-      const gate = await gateFor(policy, { name, text, location }, stores);
+      // --as names an image of a registry, whatever holds it here.
+      const place = value(args, 'as') === undefined ? location : undefined;
+      const gate = await gateFor(policy, { name, text, location: place }, stores);
       const { rule, scope } = gate;
       if (rule.kind === 'accept')
         throw new UsageError(`Cannot verify ${quote(text)}: the policy accepts it unsigned`, {

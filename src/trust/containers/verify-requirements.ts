@@ -29,7 +29,7 @@ export async function verifyRequirements(
   digest: Digest,
   rule: ContainersRule,
   options: RequirementOptions,
-): Promise<SignatureReport> {
+): Promise<RequirementVerdict> {
   const signatures = new Signatures(source, digest, rule, options);
   const candidates: CandidateResult[] = [];
   for (const requirement of rule.requirements) {
@@ -37,9 +37,17 @@ export async function verifyRequirements(
     candidates.push(...results);
     if (accepted) continue;
     const step = furthest(results);
-    return { digest, accepted, step, candidates, skipped: signatures.skipped, reason };
+    const { skipped } = signatures;
+    return { report: { digest, accepted, step, candidates, skipped, reason }, signed: [] };
   }
-  return { digest, accepted: true, step: 'ok', candidates, skipped: signatures.skipped };
+  const { skipped, signed } = signatures;
+  return { report: { digest, accepted: true, step: 'ok', candidates, skipped }, signed };
+}
+
+export interface RequirementVerdict {
+  readonly report: SignatureReport;
+  /** Manifests beside the image whose signatures counted. */
+  readonly signed: readonly Digest[];
 }
 
 interface Outcome {
@@ -69,6 +77,7 @@ async function check(requirement: Requirement, signatures: Signatures): Promise<
 /** The signatures of one manifest, each place of which is read once. */
 class Signatures {
   readonly skipped: string[] = [];
+  readonly signed: Digest[] = [];
   readonly #source: Source;
   readonly #digest: Digest;
   readonly #rule: ContainersRule;
@@ -98,14 +107,16 @@ class Signatures {
     this.#sigstore ??= await this.#readSigstore();
     const { candidates, failures, unread } = this.#sigstore;
     const results: CandidateResult[] = [];
-    for (const { origin, candidate } of candidates) {
+    for (const { origin, manifest, candidate } of candidates) {
       const verdict = isRefusal(candidate)
         ? candidate
         : await this.#sigstoreSigner(candidate, requirement);
       const [signer, refused] =
         typeof verdict === 'string' ? [verdict, undefined] : [undefined, verdict];
       results.push(resultOf(origin, 'simple-signing', signer, refused));
-      if (refused === undefined) return { accepted: true, results };
+      if (refused !== undefined) continue;
+      this.signed.push(manifest);
+      return { accepted: true, results };
     }
     // The signature may be at the place that failed.
     const [failure] = failures;
@@ -180,9 +191,9 @@ class Signatures {
     this.skipped.push(...skipped);
     const tag = `${algorithmOf(digest)}-${encodedOf(digest)}.sig`;
     return {
-      candidates: candidates.flatMap(({ origin, candidate }) =>
+      candidates: candidates.flatMap(({ origin, manifest, candidate }) =>
         origin === tag && (isRefusal(candidate) || candidate.form === 'simple-signing')
-          ? [{ origin, candidate }]
+          ? [{ origin, manifest: manifest.digest, candidate }]
           : [],
       ),
       failures,
@@ -194,6 +205,7 @@ class Signatures {
 interface Attachments {
   readonly candidates: readonly {
     readonly origin: string;
+    readonly manifest: Digest;
     readonly candidate: Refusal | SimpleSigningCandidate;
   }[];
   readonly failures: readonly RegiError[];

@@ -242,6 +242,24 @@ describe('--policy containers', () => {
     expect(bad.stdout).toMatch(/\.sig +simple-signing +signature +no key of the policy/);
   });
 
+  test('--as names an image of a registry, whatever holds it here', async () => {
+    await sign();
+    await run('export', '--referrers', `${source.host}/app:1`, '-o', 'app.tar');
+    writePolicy(ACCEPT, { docker: { [`${source.host}/app`]: SIGSTORE } });
+    const argv = ['verify', '--signatures', ...CONTAINERS, '--as', `${source.host}/app:1`];
+    const text = `archive:app.tar:${source.host}/app:1`;
+    const verified = await run(...argv, text);
+    expectDone(verified);
+    expect(verified.stdout).toContain('cosign.pub');
+  });
+
+  test('a user without a home reads the policy that is named', async () => {
+    writeFileSync(join(cwd, 'own.json'), JSON.stringify({ default: ACCEPT }));
+    const argv = ['copy', ...CONTAINERS, '--policy-file', 'own.json'];
+    const images = [`${source.host}/app:1`, `${destination.host}/to:1`];
+    expectDone(await runMain([...argv, ...images], { cwd, home: '/dev/null/no-home' }));
+  });
+
   test('sync applies it to every image, and not beside a rule of its own', async () => {
     writePolicy(REJECT, { docker: { [`${source.host}/app`]: SIGSTORE } });
     const entry = `from: ${source.host}/app, to: ${destination.host}/to, tags: ['1']`;
