@@ -93,10 +93,13 @@ function checkSimpleSigning(
   return undefined;
 }
 
-/** Reads a member as Go does, in any case; undefined where two spellings of the name stand. */
+/**
+ * Reads a member as Go does, in any case; undefined where two spellings of the name stand. For Go
+ * the long s and the sign of Kelvin are spellings of s and k, too.
+ */
 function folded(value: unknown, name: string): unknown {
   if (typeof value !== 'object' || value === null) return undefined;
-  const found = Object.entries(value).filter(([key]) => key.toLowerCase() === name);
+  const found = Object.entries(value).filter(([key]) => key.toUpperCase().toLowerCase() === name);
   return found.length === 1 ? found[0]?.[1] : undefined;
 }
 

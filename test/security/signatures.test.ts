@@ -8,6 +8,7 @@ import { RegiError } from '../../src/errors.ts';
 import { toDescriptorJson } from '../../src/oci/descriptor.ts';
 import { MEDIA_TYPE } from '../../src/oci/media-types.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
+import { checkContent } from '../../src/trust/content.ts';
 import { policyForAll, type KeyRule } from '../../src/trust/policy.ts';
 import { parseSigningKey } from '../../src/trust/signing-key.ts';
 import { verifySignatures } from '../../src/trust/verify-signatures.ts';
@@ -435,6 +436,31 @@ describe('an adversary', () => {
     const list = await run('copy', '--from', '/dev/zero', 'r.example/');
     expect(list.stderr).toContain('expected at most 16777216 bytes');
   });
+
+  test.each(['docker-manifest-digeſt', 'Docker-Manifest-Digest'])(
+    'a payload that names the digest a second time as %s is refused',
+    (name) => {
+      const { digest } = image.root;
+      const payloadWith = (names: Readonly<Record<string, string>>): Buffer =>
+        Buffer.from(
+          JSON.stringify({
+            critical: { type: 'cosign container image signature', image: names },
+            optional: null,
+          }),
+        );
+      const check = (payload: Buffer) =>
+        checkContent(
+          { form: 'simple-signing', payload, signature: payload, annotations: {} },
+          digest,
+          { predicateTypes: [], annotations: {} },
+        );
+      const key = 'docker-manifest-digest';
+      expect(check(payloadWith({ [key]: digest }))).toBeUndefined();
+      expect(check(payloadWith({ [key]: digest, [name]: evil.root.digest }))).toMatchObject({
+        step: 'content',
+      });
+    },
+  );
 
   test('T18: the image of a scope does not cover its neighbours', async () => {
     writeFileSync(
