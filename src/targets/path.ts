@@ -17,10 +17,10 @@ import {
 export const TAR_NAME = /\.(?:tar|tgz|tzst)(?:\.\w+)?$/;
 
 /** Matches the names that make a word an archive if such a file exists. */
-const ARCHIVE_NAME = /\.(?:tar|tar\.gz|tgz|tar\.zst)$/;
+const ARCHIVE_NAME = /\.(?:tar|tar\.gz|tgz|tar\.(?:zst|xz|bz2))$/;
 
 /** Matches such a name before that of an image: `images.tar:team/app:1`. */
-const NAME_BEFORE_IMAGE = /^(?<file>.+?\.(?:tar|tar\.gz|tgz|tar\.zst))[:@]./;
+const NAME_BEFORE_IMAGE = /^(?<file>.+?\.(?:tar|tar\.gz|tgz|tar\.(?:zst|xz|bz2)))[:@]./;
 
 type Folder = Pick<Io, 'cwd'>;
 

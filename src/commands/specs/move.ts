@@ -43,7 +43,7 @@ export const MOVE_COMMANDS: readonly CommandSpec[] = [
       '- docker-archive:FILE[:NAME] or oci-archive:FILE[:NAME]: an archive in one format\n' +
       '- dir:DIR: a folder that skopeo wrote, as a source only\n' +
       '- local:REF: an image in the local store\n' +
-      '- a path that begins with ./, ../ or /, or an existing .tar, .tar.gz, .tgz or .tar.zst file\n\n' +
+      '- a path that begins with ./, ../ or /, or an existing .tar file, packed ones included\n\n' +
       'Prints one "registry/repository:tag@sha256:…" line per image on standard output.',
     arguments: [
       argument('[SRC]', 'the source location; omitted with --from'),

@@ -201,7 +201,7 @@ export function unnamedRepository(path: string): Repository {
   return {
     domain: NO_REGISTRY,
     path: repositoryNameOf(
-      basename(path).replace(/(?:\.tar)?(?:\.(?:gz|tgz|zst|tzst|tar|\d{3}))*$/, ''),
+      basename(path).replace(/(?:\.tar)?(?:\.(?:gz|tgz|zst|tzst|xz|txz|bz2|tbz2|tar|\d{3}))*$/, ''),
     ),
   };
 }

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { decompress } from 'fzstd';
@@ -79,6 +79,35 @@ describePeer('an image made of an old archive, skopeo', 'sid', ['skopeo'], () =>
     const newer = peerClient('sid', 'skopeo');
     await newer.run('copy', '--quiet', '--src-tls-verify=false', `docker://${image()}`, target);
     expect(await regi('digest', target)).toBe(await regi('digest', image()));
+  });
+});
+
+/** Writes the zstd image into docker's old format, and gives its location and its `diff_id`. */
+async function unpackedArchive(): Promise<readonly [location: string, diffId: string]> {
+  const path = join(temporaryFolder('zstd'), 'z.tar');
+  await regi('copy', zstd, `docker-archive:${path}`);
+  return [`docker-archive:${path}`, digestOf(decompress(ZSTD))];
+}
+
+describeReal(
+  'A9: docker-archive: of an image with a zstd layer, skopeo of the system',
+  ['skopeo'],
+  () => {
+    test('has the bytes of the diff_id', async () => {
+      const [source, diffId] = await unpackedArchive();
+      const target = `${temporaryFolder('skopeo')}/one`;
+      await skopeo.copy(source, `dir:${target}`);
+      expect(readdirSync(target)).toContain(diffId.slice('sha256:'.length));
+    });
+  },
+);
+
+describePeer('A9: docker-archive: of an image with a zstd layer, skopeo', 'sid', ['skopeo'], () => {
+  test('has the bytes of the diff_id', async () => {
+    const [source, diffId] = await unpackedArchive();
+    const target = `${temporaryFolder('skopeo')}/one`;
+    await peerClient('sid', 'skopeo').run('copy', '--quiet', source, `dir:${target}`);
+    expect(readdirSync(target)).toContain(diffId.slice('sha256:'.length));
   });
 });
 
