@@ -32,7 +32,7 @@ export interface SignatureReport {
   readonly candidates: readonly CandidateResult[];
   /** What was there and can be no signature. */
   readonly skipped: readonly string[];
-  /** Why the image was refused, where no signature could have helped. */
+  /** Why the image was refused, where that is not the fault of any of its signatures. */
   readonly reason?: string | undefined;
 }
 
@@ -99,13 +99,18 @@ export async function verifySignatures(
     }
     results.push({ origin, form, signer: verdict.name, step: 'ok', reason: undefined });
   }
-  const accepted = accepts >= (rule.kind === 'key' ? rule.threshold : 1);
+  const threshold = rule.kind === 'key' ? rule.threshold : 1;
+  const accepted = accepts >= threshold;
   // The signature may be at the place that failed.
   const [failure] = failures;
   if (!accepted && failure !== undefined) throw failure;
-  const step = accepted ? 'ok' : accepts > 0 ? 'threshold' : furthest(results);
+  const isShort = !accepted && accepts > 0;
+  const step = accepted ? 'ok' : isShort ? 'threshold' : furthest(results);
+  const reason = isShort
+    ? `${accepts} of the ${threshold} required keys ${accepts === 1 ? 'has' : 'have'} signed it`
+    : undefined;
   return {
-    report: { digest, accepted, step, candidates: results, skipped },
+    report: { digest, accepted, step, candidates: results, skipped, reason },
     carried: oneOfEachTag(carried, signed),
   };
 }

@@ -158,6 +158,29 @@ describe('an adversary', () => {
     expect(await verify('--verify', 'product.yaml', b)).toBe(9);
   });
 
+  test('T27: a threshold counts keys, not signatures', async () => {
+    const second = makeSigner();
+    writeFileSync(join(cwd, 'second.pub'), second.pem);
+    writeFileSync(
+      join(cwd, 'both.yaml'),
+      "version: 1\nscopes:\n  '*.0.0.1': { keys: [cosign.pub, second.pub], threshold: 2 }\n",
+    );
+    await image.pushAll(app(), '1');
+    const again = { annotations: { again: 'yes' } };
+    await makeBundle(image.root, signer).pushTo(app());
+    await makeBundle(image.root, signer, again).pushTo(app());
+    await makeSimpleSigning(image.root, signer).pushTo(app(), signatureTag(image.root));
+    const argv = ['copy', '--verify', 'both.yaml', `${source.host}/app:1`];
+    const refused = await run([...argv, `${destination.host}/to:1`]);
+    expect(refused, refused.stderr).toMatchObject({ status: 9, stdout: '' });
+    expect(refused.stderr).toContain('1 of the 2 required keys has signed it');
+    expect(refused.stderr.match(/  ok  cosign\.pub/g)).toHaveLength(3);
+    expect(destination.count('PUT')).toBe(0);
+    await makeBundle(image.root, second).pushTo(app());
+    const copied = await run([...argv, `${destination.host}/to:1`]);
+    expect(copied, copied.stderr).toMatchObject({ status: 0 });
+  });
+
   // Control characters of two bytes, and characters that turn the direction of text around.
   const ESCAPES = '\u001b]0;x\u0007\u009b2J\u202e\u2066';
 
