@@ -39,6 +39,7 @@ const LINES: Readonly<Record<string, readonly string[]>> = {
   verify: ['--signatures HOST/app:1', 'HOST/app:1'],
   referrers: ['HOST/app:1'],
   'refs check': ['pod.yaml'],
+  serve: ['--read-only --listen 127.0.0.1:0 oci:images'],
 };
 
 /** Flags with a value that cannot be used. Whoever ignores them ends with another message. */
