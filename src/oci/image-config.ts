@@ -48,9 +48,8 @@ export interface ImageConfig {
 }
 
 /**
- * Reads an image config leniently: what is not of its type is as if it were absent, for tools write
- * all kinds, and whoever looks at an image wants to see the rest. Undefined when the bytes are no
- * JSON object.
+ * Reads an image config leniently: a field of another type counts as absent, because tools write all
+ * kinds, and a reader wants to see the rest. Undefined when the bytes are no JSON object.
  *
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md
  */

@@ -9,5 +9,5 @@ export function filePlaceOf(location: Location): FilePlace | undefined {
   return { transports: kind === 'archive' ? ARCHIVES : [kind], path };
 }
 
-/** What decides about an archive whose format was not named: nobody may choose it but the user. */
+/** Rules for both formats decide about an archive whose format the user did not name. */
 const ARCHIVES: readonly FileTransport[] = ['oci-archive', 'docker-archive'];

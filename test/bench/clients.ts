@@ -3,7 +3,7 @@ import { delimiter, join } from 'node:path';
 
 import { peerPath } from '../support/programs/peer-path.ts';
 
-/** A registry as a client is told of it. */
+/** A registry, with what a client needs to reach it. */
 export interface Endpoint {
   /** `127.0.0.1:PORT` */
   readonly host: string;

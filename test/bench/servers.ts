@@ -101,8 +101,8 @@ export class Servers {
       if (corpus === 'tags') return this.#fakeTags(layout, registry);
       const trust = kind.tls === true ? ['--ca-file', (await this.certificates()).caPath] : [];
       const many = corpus === 'many' ? Array.from({ length: 50 }, (_, tag) => `t${tag}`) : ['1'];
-      // One after the other, and by regi only to be quick: docker-registry keeps what it is sent,
-      // whoever sends it.
+      // One after the other. regi is merely quick: docker-registry keeps the same bytes from any
+      // client.
       for (const tag of many)
         await this.regi([
           'copy',

@@ -65,7 +65,7 @@ describe('runScript()', () => {
     expect(await start()).toEqual({ result: 'one', folder: join(bundle, '..'), separator: sep });
   });
 
-  test('keeps what was compiled where nobody else reads it, and takes it the next time', async () => {
+  test('keeps the compiled code where no other user reads it, and uses it the next time', async () => {
     const first = await run();
     expect(statSync(first.path).mode % 0o1000).toBe(0o600);
     expect(statSync(folder).mode % 0o1000).toBe(0o700);
@@ -126,7 +126,7 @@ describe('runScript()', () => {
     },
   );
 
-  test('goes on where no folder can be made', async () => {
+  test('runs without the cache where no folder can be made', async () => {
     folder = join(bundle, 'not-a-folder');
     expect(await start()).toMatchObject({ result: 'one' });
   });

@@ -26,9 +26,9 @@ export interface BearerOptions {
     | undefined;
   /** Answers a wrong password; 401 in the form of the distribution-spec when absent. */
   readonly wrongPassword?: (() => Response) | undefined;
-  /** Looks at what nobody in particular asks for; undefined gives a token. */
+  /** Judges a request without a login; undefined gives a token. */
   readonly anonymous?: ((scopes: readonly string[]) => Response | undefined) | undefined;
-  /** Looks at the words of the scopes; undefined when they are understood. */
+  /** Judges the scopes; undefined when they are understood. */
   readonly checkScopes?: ((scopes: readonly string[]) => Response | undefined) | undefined;
 }
 

@@ -2,8 +2,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * Installs a credential helper that never responds, such as one that waits for a window that nobody
- * sees, into a new folder.
+ * Installs a credential helper that never responds, such as one that waits for a hidden window,
+ * into a new folder.
  *
  * @returns the variables of a command whose docker configuration names it for all registries.
  */

@@ -59,7 +59,7 @@ async function plant(auth: FakeAuth): Promise<Planted> {
   return { registry, home, cwd: temporaryFolder('cwd') };
 }
 
-/** The registry shows whoever asks what it was sent, in every place where a client reads. */
+/** The registry repeats each request in every part of the response that a client reads. */
 function echo(registry: FakeRegistry, times = 200): void {
   registry.fault({
     match: ({ headers, path }) => headers.authorization !== undefined && path.startsWith('/v2/'),

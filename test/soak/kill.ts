@@ -24,8 +24,8 @@ const { values } = parseArgs({
 const [kills, seed] = [Number(values.kills), Number(values.seed)];
 const MIB = 1024 * 1024;
 /**
- * What a command may move in all, as a multiple of the image, where it goes on with what has
- * arrived.
+ * The bytes that a command may move in all, as a multiple of the image, where it resumes partial
+ * blobs.
  */
 const MOST = 1.1;
 /** Heads of requests and answers. */

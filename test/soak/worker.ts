@@ -31,9 +31,7 @@ export interface WorkerOptions {
   readonly isOver: () => boolean;
 }
 
-/**
- * Whoever is silent for longer than this, with timeouts of a quarter of a second, never comes back.
- */
+/** A command that is silent for longer hangs: its timeouts are a quarter of a second. */
 const HUNG_MS = 60_000;
 const HOUR_MS = 3_600_000;
 /** How often a failed command is run once more, without a fault. */
@@ -104,7 +102,7 @@ async function runScene(options: WorkerOptions, pair: Pair, scene: Scene): Promi
   if (random.next() > RUN_AGAIN) return;
   tally.runAgain += 1;
   for (const registry of [scene.source, scene.destination]) registry.forgetFaults();
-  // Without a fault nobody has to be given up, and a busy machine may be slow.
+  // Without a fault no peer may be given up, and a busy machine may be slow.
   const again = await run(options, { scene, pair, flags: [], env: {} });
   if (again.status !== 0)
     tally.mismatches.push(`${about}run again: exit ${again.status}: ${again.stderr.trim()}`);

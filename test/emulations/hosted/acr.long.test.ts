@@ -76,7 +76,7 @@ describeCloud(
       expect(stdout.trim().split('\n')).toHaveLength(1005);
     });
 
-    test('who is not logged in gets nothing, and is told to log in', async () => {
+    test('refuses a client without a login, and hints at the login', async () => {
       const { status, stderr } = await served().regi(['digest', served().ref('1')], {
         home: temporaryFolder('home'),
       });

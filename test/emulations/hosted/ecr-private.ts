@@ -23,7 +23,7 @@ export function ecrPrivate(): Emulation & { readonly immutable: Set<string> } {
     repositories: [...repositories, 'immutable'],
     mounts: false,
     referrers: true,
-    // `last` is no name of a tag: only the link knows how it goes on.
+    // `last` is no name of a tag: only the link leads to the next page.
     link: ({ url, position, size }) =>
       `<${ORIGIN}${url.pathname}?last=${position}&n=${size}>; rel="next"`,
   });

@@ -42,7 +42,7 @@ export function artifactory({ forbids = false }: ArtifactoryOptions = {}): Emula
     deleteNeeds: 'push',
     wrongPassword: () => problem(401, '', 'Bad props auth token: username or password'),
     anonymous: () => problem(401, '', 'Authentication is required'),
-    // OAuth2 is answered 401, whoever asks.
+    // OAuth2 gets 401, with any credentials.
     post: () => problem(401, '', 'Bad credentials'),
   });
   const isKnown = (request: Request): boolean => {

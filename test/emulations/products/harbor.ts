@@ -78,7 +78,7 @@ export function harbor(): Harbor {
           return undefined;
         const refused = guard(request);
         if (refused === undefined || !request.headers.has('authorization')) return refused;
-        // Whoever showed something that was not good enough is asked for Basic from then on.
+        // A client whose credentials were not enough is asked for Basic from then on.
         return refusal(401, 'UNAUTHORIZED', 'unauthorized to access repository', {
           'www-authenticate': 'Basic realm="harbor"',
         });

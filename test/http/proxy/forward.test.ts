@@ -20,7 +20,7 @@ function transportThrough(proxy: string, connectTimeoutMs?: number): HttpTranspo
   return testTransport({
     proxy: createProxyChooser({ HTTP_PROXY: proxy, HTTPS_PROXY: proxy }),
     tls: () => ({ ca: certificates.ca }),
-    // The proxy resolves names: whoever asks here has gone around it.
+    // The proxy resolves names: a lookup here has bypassed it.
     lookup: (_name, _options, callback) =>
       callback(Object.assign(new Error('asked'), { code: 'ENOTFOUND' }), []),
     connectTimeoutMs,

@@ -11,7 +11,7 @@ type Layers = readonly (readonly TarFile[])[];
 
 const NAMES = ['', 'a', 'a/b', 'a/b/c', 'a/.wh.b', 'a/.wh..wh..opq', '.wh.a', 'd', 'd/b'];
 
-/** A file whose content is told by its group. */
+/** A file that is recognised by its group. */
 const file = fc.record({
   name: fc.constantFrom(...NAMES),
   type: fc.constantFrom<TarFile['type']>('folder', 'folder', 'file', 'file', 'symlink'),

@@ -55,7 +55,7 @@ function notedBytes(cwd: string): number {
   return [...noted.values()].reduce((sum, size) => sum + size, 0);
 }
 
-/** Kills an export when it has read so many bytes of blobs, and runs it again. */
+/** Kills an export when it has read that many bytes of blobs, and runs it again. */
 async function killedAt(
   { place, args, manifestBytes }: Source,
   at: number,

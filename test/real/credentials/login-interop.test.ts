@@ -48,7 +48,7 @@ async function start(files: (host: string) => Readonly<Record<string, unknown>> 
     env,
     bin,
     regi: (...args: readonly string[]) => runRegi(args, { env }),
-    /** The exit statuses of whoever reads an image with the login that it finds. */
+    /** The exit statuses of the tools that read an image with the login they find. */
     readers: async (name = 'app') => ({
       regi: (await runRegi(['digest', `${host}/${name}:1`], { env })).status,
       skopeo: (

@@ -32,8 +32,8 @@ function placeOf(
 }
 
 /**
- * How the registry answered to the end of uploads that nobody finished. Their empty folders it
- * keeps all the same.
+ * The statuses of the requests that cancel unfinished uploads. The registry keeps their empty
+ * folders.
  */
 async function cancels(registry: DockerRegistry): Promise<readonly number[]> {
   return (await registry.requests())

@@ -132,7 +132,7 @@ describe('uploadBlob() after a killed run', () => {
 });
 
 describe('uploadBlob() that fails', () => {
-  /** The user interrupts it when the registry has so many bytes. */
+  /** The user interrupts it when the registry has this many bytes. */
   async function interrupt(kept: number, then: Interfere = () => undefined): Promise<void> {
     const controller = new AbortController();
     const reason = new Error('stop');

@@ -92,7 +92,7 @@ async function readHost(kind: number, read: Read): Promise<string> {
   return (await read(length)).toString();
 }
 
-/** Returns a function that reads exactly so many bytes, or rejects when the client ends. */
+/** Returns a function that reads exactly that many bytes, or rejects when the client ends. */
 function reader(socket: Socket): Read {
   return async (size) => {
     if (size === 0) return Buffer.alloc(0);
