@@ -32,8 +32,8 @@ function unusableCertificatesError(host: string, cause: unknown): RegiError {
 }
 
 /**
- * Contexts without a client certificate, by the authorities of the system and by further ones.
- * Parsing takes milliseconds.
+ * A cache of contexts without a client certificate, because parsing takes milliseconds. The keys
+ * are the authorities of the system and the further ones.
  */
 const CONTEXTS = new WeakMap<readonly string[], Map<string, SecureContext>>();
 

@@ -41,7 +41,7 @@ export const REFS_COMMANDS: readonly CommandSpec[] = [
       'Resolves each image that the files name, and writes a lock: one line per image with its ' +
       'digest, sorted. `regi copy --from LOCK PREFIX` and `regi export --from LOCK` take exactly these ' +
       'images. The digest is the one that the registry returns for the tag.\n\n' +
-      'A lock is written only if every image was resolved.',
+      'With --output, no lock is written unless every image was resolved.',
     arguments: [PATHS],
     options: [
       flag('-o, --output FILE', 'write the lock to this file instead of standard output'),

@@ -29,7 +29,7 @@ import { MAX_VOLUMES } from './volumes.ts';
 
 /** How an archive is written. */
 export interface WriteArchiveOptions extends CallOptions {
-  /** The system's when absent. */
+  /** The clock of the system when absent. */
   readonly clock?: Clock | undefined;
   /** Called when another process writes the same archive and is waited for. */
   readonly onWait?: ((message: string) => void) | undefined;
@@ -47,15 +47,15 @@ type LockOptions = Pick<WriteArchiveOptions, 'clock' | 'onWait' | 'processes' | 
 
 /** FAT holds no larger file (its sizes have 32 bits). */
 const FAT_BYTES = 2 ** 32 - 1;
-/** `f_type` of vfat and exFAT's smaller sister; statfs(2). */
+/** `f_type` of FAT and vfat; see statfs(2). exFAT holds larger files. */
 const FAT_TYPES: ReadonlySet<number> = new Set([0x4d44]);
 
 /**
  * Returns the writer of an archive at `path`, which is absolute.
  *
- * A regular file is written beside itself as `path.part`, synced and renamed. A killed run leaves
- * that, and `path.part.journal`, and the next run with the same plan resumes it. A pipe or device
- * is written in order.
+ * A regular file is written as `path.part`, synced and renamed. A killed run leaves `path.part` and
+ * `path.part.journal`, and the next run with the same plan resumes them. A pipe or device is written
+ * in order.
  *
  * @throws {RegiError} REFUSED when a link or device is in the place of `path.part`, STORAGE_FAILED
  *   when the file system holds no file of that size.
@@ -216,7 +216,7 @@ class PartFile {
       await this.#fill({ place, number, openAt, signal }, file.target, known);
       return known;
     } catch (error) {
-      // A power cut may have lost noted bytes: then it starts again, once.
+      // A power cut may have lost bytes that the journal lists. Then the blob starts again, once.
       if (known === 0 || !(error instanceof ContentMismatchError)) throw error;
       await this.#fill({ place, number, openAt, signal }, file.target, 0);
       return 0;
@@ -289,7 +289,7 @@ class PartFile {
       hash.update(chunk);
       hashed += chunk.byteLength;
     }
-    // A file that is shorter than the journal says must not prove: the digest will differ.
+    // A file that is shorter than the journal says must fail: one more byte changes the digest.
     if (hashed < size) hash.update(new Uint8Array(1));
   }
 }

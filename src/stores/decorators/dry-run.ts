@@ -31,7 +31,7 @@ export function dryRun(store: Store): Store {
       changes.add(target);
       return 'mounted';
     },
-    // It would send a POST.
+    // An offer would send a POST.
     offer: undefined,
     listTags: (options) => changes.listTags(options),
     async delete(target, options) {

@@ -89,7 +89,7 @@ class RemoteStore implements RegistryStore {
   readonly #remote: RemoteRepository;
   /** The last tag that led to each manifest. */
   readonly #tags = new Map<Digest, Tag>();
-  /** True after one blob was found: the others may exist too. */
+  /** True after one blob was found, because the others probably exist too. */
   #areOthersLikely = false;
 
   constructor(remote: RemoteRepository) {
@@ -227,14 +227,12 @@ class RemoteStore implements RegistryStore {
     const referrer =
       subject === undefined ? referrerOf(manifest.bytes, manifest.descriptor) : undefined;
     if (referrer === undefined) return;
-    // The response that would have said so is lost.
+    // The manifest was found, so no response to a PUT showed whether the registry lists referrers.
     if (isFound && (await hasReferrersApi(this.#remote, referrer.subject, options))) return;
     await addToReferrersIndex(this.#remote, referrer.subject, referrer.descriptor, options);
   }
 
-  /**
-   * Its result has the subject where the registry lists the manifest among its referrers by itself.
-   */
+  /** Returns a subject if the registry itself lists the manifest among its referrers. */
   async #putUnder(
     manifest: FetchedManifest,
     tag: Tag | undefined,
