@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
@@ -104,6 +106,39 @@ describe('an adversary', () => {
     }
     expect(destination.count('PUT')).toBe(0);
     expect(destination.count('POST')).toBe(0);
+  });
+
+  test('export writes the trusted root into the archive, and import needs one of its own side', async () => {
+    const ours = makeSigstore();
+    writeFileSync(join(cwd, 'root.json'), JSON.stringify(ours.root));
+    await image.pushAll(app(), '1');
+    const bundle = Buffer.from(JSON.stringify(ours.signBundle(image.root.digest)));
+    await bundleManifest(bundle, image.root).pushTo(app());
+    const archive = join(temporaryFolder('sent'), 'images.tar');
+    const who = ['--identity', IDENTITY, '--issuer', ISSUER];
+    const exported = await run([
+      'export',
+      ...who,
+      '--trusted-root',
+      'root.json',
+      `${source.host}/app:1`,
+      '-o',
+      archive,
+    ]);
+    expect(exported, exported.stderr).toMatchObject({ status: 0 });
+    const carried = execFileSync('tar', ['-xOf', archive, 'trusted_root.json'], {
+      encoding: 'utf8',
+    });
+    expect(JSON.parse(carried)).toEqual(ours.root);
+    const digest = createHash('sha256').update(carried).digest('hex');
+    expect(exported.stderr).toContain(`"trusted_root.json", sha256:${digest}`);
+
+    const refused = await run(['import', ...who, archive, destination.host]);
+    expect(refused).toMatchObject({ status: 9, stdout: '' });
+    writeFileSync(join(cwd, 'carried.json'), carried);
+    const flags = ['--trusted-root', 'carried.json'];
+    const imported = await run(['import', ...who, ...flags, archive, destination.host]);
+    expect(imported, imported.stderr).toMatchObject({ status: 0 });
   });
 
   test.each([

@@ -4,10 +4,12 @@ import type { CommandBody, ParsedArguments } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { replaceFile } from '../../disk/atomic-write.ts';
 import { formatBytes, formatCount } from '../../format.ts';
+import { digestOf } from '../../oci/digest.ts';
 import { imageName } from '../../oci/reference.ts';
 import { layersOf } from '../../operations/archive/carried-layers.ts';
 import type { ImageSet } from '../../operations/archive/collect-images.ts';
 import { exportImages, type ExportedImage } from '../../operations/archive/export-images.ts';
+import { TRUSTED_ROOT } from '../../operations/archive/trusted-roots.ts';
 import { checkNoneLeftOut } from '../../operations/referrers/left-out.ts';
 import { quote } from '../../quote.ts';
 import type { ArchivePlan } from '../../tar/archive-target.ts';
@@ -62,6 +64,7 @@ async function* runExport(args: ParsedArguments, context: Context): AsyncIterabl
         planOnly: isDryRun,
         onPlan(plan, set) {
           planned = { plan, set };
+          noteTrustedRoot(plan, context);
           if (earlier !== undefined) notePlanOfDelta(planned, context);
           if (isDryRun) notePlan(planned, context);
         },
@@ -102,6 +105,14 @@ function notePlanOfDelta({ plan, set }: Planned, { note }: Context): void {
     omitted.length === 0
       ? 'Nothing is left out: the earlier archive carried no layer of these images'
       : `${formatCount(omitted.length, 'layer')} (${formatBytes(bytes)}) left out: the earlier archive carried them`,
+  );
+}
+
+function noteTrustedRoot({ files }: ArchivePlan, { note }: Context): void {
+  const found = files.find(({ file }) => file.name === TRUSTED_ROOT)?.file;
+  if (found?.kind !== 'made') return;
+  note(
+    `The archive has the trusted root as ${quote(TRUSTED_ROOT)}, ${digestOf(found.bytes)}: tell its reader that digest by another way`,
   );
 }
 

@@ -26,6 +26,7 @@ import { CopySession, type CopySessionOptions } from '../copy/session.ts';
 import { DOCKER_PLATFORM, dockerImages, type DockerImage } from './docker-images.ts';
 import { planArchive, type ArchiveFormat, type PlanOptions } from './plan-archive.ts';
 import { together } from '../../concurrency/together.ts';
+import { trustedRootsOf } from './trusted-roots.ts';
 import { hasZstd, unpackZstd } from './unpack-zstd.ts';
 
 /** How images are exported. */
@@ -116,8 +117,13 @@ export async function exportImages(
       ? await unpackZstd(session, set, images, signal)
       : { blobs: set.blobs, images };
   const written = { ...set, blobs };
-  const { omit, extra } = earlier === undefined ? options : omissionOf(written, earlier);
-  const plan = planArchive(written, { format, dockerImages: loadable, omit, extra });
+  const { omit, extra = [] } = earlier === undefined ? options : omissionOf(written, earlier);
+  const plan = planArchive(written, {
+    format,
+    dockerImages: loadable,
+    omit,
+    extra: [...extra, ...trustedRootsOf(set)],
+  });
   warnOfSize(plan);
   options.onPlan?.(plan, set);
   await write(plan, (target) => transfer(session, written, plan, target, signal));

@@ -1,0 +1,28 @@
+import type { TrustedRoot } from '../../trust/keyless/trusted-root.ts';
+import type { ImageSet } from './collect-images.ts';
+
+/** The file's name in an archive, as in the update repository of sigstore. */
+export const TRUSTED_ROOT = 'trusted_root.json';
+
+/** A small file of an archive. */
+interface SmallFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Returns the trusted roots that vouched for signatures of the images, as files of their archive:
+ * `trusted_root.json`. They let a reader without a network verify the certificates, once it knows
+ * by another way that a root is genuine. `regi import` never takes one from an archive.
+ */
+export function trustedRootsOf({ images }: Pick<ImageSet, 'images'>): readonly SmallFile[] {
+  const roots = new Set<TrustedRoot>();
+  for (const { job } of images) {
+    const rule = job.gate?.rule;
+    if (rule !== undefined && 'root' in rule && rule.root !== undefined) roots.add(rule.root);
+  }
+  return [...roots].map(({ json }, i) => ({
+    name: i === 0 ? TRUSTED_ROOT : `trusted_root-${i + 1}.json`,
+    bytes: new TextEncoder().encode(`${JSON.stringify(json, undefined, 2)}\n`),
+  }));
+}
