@@ -179,12 +179,32 @@ async function* runUndo(
     throw new UsageError('Cannot use --undo with a file of entries beside it', {
       hint: `type: regi sync --undo ${file}`,
     });
+  for (const name of NOT_WITH_UNDO)
+    if (value(args, name) !== undefined || flag(args, name))
+      throw new UsageError(
+        `Cannot use --${name} with --undo: the tags of the record are restored as they were`,
+        { hint: `type: regi sync --undo ${file}` },
+      );
   const deleted = parseDeletedLog(await readList(file, context, LOG_LIMIT_BYTES), listName(file));
   const dryRun = flag(args, 'dry-run');
   yield* withStores(context, { dryRun }, (stores) =>
     undoDeletions(deleted, dryRun, stores, context),
   );
 }
+
+/** Flags that choose or judge images, which the record has done already. */
+const NOT_WITH_UNDO = [
+  'policy',
+  'policy-file',
+  'trusted-root',
+  'locked',
+  'write-lock',
+  'shard',
+  'matrix',
+  'validate',
+  'force',
+  'heads',
+];
 
 /** A record has the manifests of each deleted tag. Longer texts do not fit into a string. Bytes. */
 const LOG_LIMIT_BYTES = 500 * 1024 * 1024;

@@ -72,6 +72,17 @@ const without = (...tags: readonly string[]): readonly string[] =>
   ALL.filter((tag) => !tags.includes(tag));
 
 describe('regi sync with prune', () => {
+  test.each([
+    ['--policy', 'containers'],
+    ['--trusted-root', 'root.json'],
+    ['--shard', '1/2'],
+    ['--force'],
+  ])('--undo refuses %s, which it would ignore', async (...flags) => {
+    const refused = await runMain(['sync', '--undo', 'deleted.jsonl', ...flags]);
+    expect(refused).toMatchObject({ status: 2, stdout: '' });
+    expect(refused.stderr).toContain(`Cannot use ${flags[0]} with --undo`);
+  });
+
   test('deletes what the source lost, keeps all else, and --undo puts it back', async () => {
     const { to, cwd, sync, undo, tags, removeAtSource } = await mirror();
     await removeAtSource('1.1', '1.4');
