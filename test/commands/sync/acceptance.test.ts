@@ -98,7 +98,8 @@ describe('regi sync with prune', () => {
     const { from, to, sync } = await mirror(
       "  - { from: FROM/team/**, to: 'TO/m/{rest}', referrers: false, prune: true }",
     );
-    const names = Array.from({ length: 8 }, (_, at) => `app-${at}`);
+    // The shard of a repository depends on the port of its registry: with forty none stays empty.
+    const names = Array.from({ length: 40 }, (_, at) => `app-${at}`);
     const image = makeImage({ seed: 50 });
     for (const name of names)
       for (const tag of ['kept', 'gone']) await image.pushAll(from.place.open(`team/${name}`), tag);
@@ -109,14 +110,14 @@ describe('regi sync with prune', () => {
       const before = pruned.size;
       const { status, stdout } = await sync('--shard', shard);
       expect(status).toBe(0);
-      for (const line of stdout.trimEnd().split('\n')) pruned.add(line);
+      for (const line of stdout.split('\n').filter(Boolean)) pruned.add(line);
       expect(pruned.size).toBeGreaterThan(before);
       const left = names.map(async (name) => (await tagsOf(to.place.open(`m/${name}`))).length);
       const tags = await Promise.all(left);
       expect(tags.reduce((sum, count) => sum + count, 0)).toBe(2 * names.length - pruned.size);
     }
     expect([...pruned].toSorted()).toEqual(
-      names.map((name) => `deleted ${to.host}/m/${name}:gone@${image.root.digest}`),
+      names.map((name) => `deleted ${to.host}/m/${name}:gone@${image.root.digest}`).toSorted(),
     );
   });
 
