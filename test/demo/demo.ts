@@ -33,7 +33,7 @@ try {
   process.exitCode = 1;
   process.stderr.write(`\n${error instanceof Error ? error.message : String(error)}\n`);
 } finally {
-  for (const server of servers) server.kill('SIGTERM');
+  await Promise.all(servers.map(stop));
   rmSync(folder, { recursive: true, force: true });
 }
 
@@ -99,6 +99,14 @@ async function serve(...place: readonly string[]): Promise<string> {
     return host;
   }
   throw new Error(`Cannot serve ${place.join(' ')}: ${printed}`);
+}
+
+/** Waits for the end of a registry, which writes into its home until then. */
+async function stop(server: ChildProcess): Promise<void> {
+  if (server.exitCode !== null || server.signalCode !== null) return;
+  const ended = once(server, 'exit');
+  server.kill('SIGTERM');
+  await ended;
 }
 
 async function regi(...args: readonly string[]): Promise<void> {

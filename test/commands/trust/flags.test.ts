@@ -42,7 +42,7 @@ const LINES: Readonly<Record<string, readonly string[]>> = {
   serve: ['--read-only --listen 127.0.0.1:0 oci:images'],
 };
 
-/** Flags with a value that cannot be used. Whoever ignores them ends with another message. */
+/** Flags with a value that cannot be used. A command that ignores one fails with another message. */
 const WAYS: Readonly<Record<string, readonly string[]>> = {
   key: ['--key', 'missing'],
   verify: ['--verify', 'missing'],
