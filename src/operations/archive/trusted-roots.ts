@@ -1,4 +1,3 @@
-import type { TrustedRoot } from '../../trust/keyless/trusted-root.ts';
 import type { ImageSet } from './collect-images.ts';
 
 /** The file's name in an archive, as in the update repository of sigstore. */
@@ -16,12 +15,13 @@ interface SmallFile {
  * by another way that a root is genuine. `regi import` never takes one from an archive.
  */
 export function trustedRootsOf({ images }: Pick<ImageSet, 'images'>): readonly SmallFile[] {
-  const roots = new Set<TrustedRoot>();
+  // By its JSON: each rule without a root of its own has made one of the shipped file.
+  const roots = new Set<unknown>();
   for (const { job } of images) {
     const rule = job.gate?.rule;
-    if (rule !== undefined && 'root' in rule && rule.root !== undefined) roots.add(rule.root);
+    if (rule !== undefined && 'root' in rule && rule.root !== undefined) roots.add(rule.root.json);
   }
-  return [...roots].map(({ json }, i) => ({
+  return [...roots].map((json, i) => ({
     name: i === 0 ? TRUSTED_ROOT : `trusted_root-${i + 1}.json`,
     bytes: new TextEncoder().encode(`${JSON.stringify(json, undefined, 2)}\n`),
   }));
