@@ -277,8 +277,7 @@ function describeSystem(name: string, make: () => Emulation, more: (cloud: Cloud
       expect.stringMatching(/^x login .*the credentials from .*config\.json were refused/m),
     ]);
     expectNoSecrets(served, refused.stdout + refused.stderr);
-    // Who has no login is let in where tokens are for everybody, and told so where not: never
-    // stopped by what only some may know.
+    // Without a login, doctor gets in where tokens are public, and names the missing login elsewhere.
     const nobody = await served.regi(['doctor', served.emulation.registry], {
       home: temporaryFolder('home'),
     });

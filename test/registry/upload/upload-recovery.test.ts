@@ -179,7 +179,7 @@ describe('uploadBlob() after a failure', () => {
 });
 
 describe('uploadBlob() to a registry that keeps sessions', () => {
-  /** The first requests of a method are cut when so many bytes of them have arrived. */
+  /** Cuts the first requests of a method, each after the given number of bytes. */
   function cutAfter(method: string, kept: readonly number[]): Interfere {
     const left = [...kept];
     return (request, _body, keep) => {
